@@ -1,0 +1,67 @@
+# Two commands for a fresh machine with Python, pip and make: `make demo`, `make test`.
+# Each builds the environment that it needs, once, and again when pyproject.toml changes.
+
+PYTHON ?= python3
+# Extra words for the one pip command that installs PyTorch, such as the index of its CPU builds.
+TORCH_PIP_FLAGS ?=
+# Words handed to pytest: make test PYTEST_FLAGS="-k prox -x"
+PYTEST_FLAGS ?= -n 2 --dist worksteal
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# Warnings, the backend of the oracle and the devices are the same on every machine.
+export KERAS_BACKEND := jax
+export JAX_PLATFORMS := cpu
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help demo test check format bench clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(VENV)/.demo  ## real networks on real data with each kind of term; a table and a picture
+	$(BIN)/taut demo
+
+test: $(VENV)/.test  ## every test, doctest and documented example
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+check: $(VENV)/.test  ## format, lint, types, tests, docs
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+format: $(VENV)/.test  ## put the code in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.test .venv-keras/.ready  ## measure every figure of the README beside its peers
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the environments and caches
+	rm -rf .venv .venv-keras .pytest_cache .ruff_cache .hypothesis
+
+# pip of the outer Python fills the new environment, so that ensurepip (absent on some systems) is not needed.
+$(BIN)/python:
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(PYTHON) -m pip --disable-pip-version-check --python $(VENV) install --quiet pip
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable ".[shell]"
+	@touch $@
+
+# PyTorch comes first and alone: asked for by something else, pip would choose its build and version.
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet $(TORCH_PIP_FLAGS) "torch==2.13.0"
+	$(PIP) install --quiet --editable ".[shell,test,dev]"
+	@touch $(VENV)/.demo $@
+
+# The measured Keras has an environment of its own, without TensorFlow or PyTorch, on the same JAX.
+.venv-keras/.ready: pyproject.toml | $(VENV)/.test
+	$(PYTHON) -m venv --without-pip .venv-keras
+	$(PYTHON) -m pip --disable-pip-version-check --python .venv-keras install --quiet pip
+	.venv-keras/bin/python -m pip --disable-pip-version-check install --quiet "keras==3.15.1" \
+		$$($(BIN)/python -c "import jax, numpy; print(f'jax=={jax.__version__} numpy=={numpy.__version__}')")
+	@touch $@

@@ -1,0 +1,63 @@
+"""Keras's regularizers and constraints, exact, on a compiled JAX engine.
+
+Every public name is loaded when it is first used: ``import taut`` costs a few milliseconds, and using
+the terms alone loads neither JAX nor PyTorch.
+
+>>> import taut
+>>> taut.regularizers.L1(0.01)
+L1(l1=0.01)
+"""
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getattr__` does the same
+    from taut import activations, constraints, functional, initializers, layers, losses, metrics, models
+    from taut import optimizers, path, regularizers, utils
+    from taut._term import stack
+    from taut.layers import Input
+    from taut.model import Sequential, load_model
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "__version__",
+    "activations",
+    "constraints",
+    "functional",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "path",
+    "regularizers",
+    "stack",
+    "utils",
+]
+
+# Names that live inside a module; every other public name is a module of its own.
+_HOMES = {
+    "Input": "taut.layers",
+    "Sequential": "taut.model",
+    "load_model": "taut.model",
+    "stack": "taut._term",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        # `name` and `obj` let Python add "Did you mean ...?" from `__dir__`.
+        raise AttributeError(f"module 'taut' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    value = getattr(import_module(_HOMES[name]), name) if name in _HOMES else import_module(f"taut.{name}")
+    globals()[name] = value  # the next use does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
