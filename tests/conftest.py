@@ -6,7 +6,7 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from hypothesis import HealthCheck, settings  # noqa: E402  (the environment comes first)
+from hypothesis import HealthCheck, settings
 
 # `derandomize`: the same examples in every run, so that a failure is the change's and not the day's.
 # No deadline: the first example of a shape pays for JAX's compilation.

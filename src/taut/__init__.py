@@ -15,8 +15,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getattr__` does the same
-    from taut import activations, constraints, functional, initializers, layers, losses, metrics, models
-    from taut import optimizers, path, regularizers, utils
+    from taut import (
+        activations,
+        constraints,
+        functional,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        path,
+        regularizers,
+        utils,
+    )
     from taut._term import stack
     from taut.layers import Input
     from taut.model import Sequential, load_model
