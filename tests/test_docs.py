@@ -1,0 +1,163 @@
+"""Every example in the documents runs, every link leads somewhere, every decision says what it cost.
+
+A ```` ```python ```` block is run as it stands, the blocks of one document one after the other in one
+namespace and an empty folder; a ```` ```console ```` block has its ``$`` lines run there too, and the lines
+that follow, if any, are compared with what was printed (``...`` stands for anything). The only way out is
+to say so in the line before the block: ``<!-- not run: the reason -->``.
+"""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+LANGUAGES = {"python", "console", "text", "toml", "json", "make"}
+MARK = re.compile(r"<!-- not run: \S.* -->")
+
+
+@dataclass(frozen=True)
+class Block:
+    document: Path
+    line: int  # of its first line of code, from 1
+    language: str
+    source: str
+    runs: bool
+
+    @property
+    def place(self) -> str:
+        return f"{self.document.name}:{self.line}"
+
+
+def blocks_of(document: Path) -> list[Block]:
+    """The fenced blocks of ``document``, in order."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    found: list[Block] = []
+    start: int | None = None
+    for number, line in enumerate(lines):
+        if not line.startswith("```"):
+            continue
+        if start is None:
+            start = number
+            continue
+        before = next((text for text in reversed(lines[:start]) if text.strip()), "")
+        body = "\n".join(lines[start + 1 : number]) + "\n"
+        found.append(Block(document, start + 2, lines[start][3:], body, not MARK.fullmatch(before.strip())))
+        start = None
+    assert start is None, f"{document.name}:{start}: this block has no end"
+    return found
+
+
+def run_python(block: Block, names: dict[str, object]) -> None:
+    if block.source.lstrip().startswith(">>>"):
+        test = doctest.DocTestParser().get_doctest(block.source, names, block.place, block.place, block.line)
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        runner = doctest.DocTestRunner(verbose=False, optionflags=flags)
+        report: list[str] = []
+        runner.run(test, out=report.append, clear_globs=False)
+        names.update(test.globs)
+        assert runner.failures == 0, "".join(report)
+        return
+    # Empty lines before it, so that a traceback names the line of the document.
+    code = compile("\n" * (block.line - 1) + block.source, str(block.document), "exec")
+    exec(code, names)
+
+
+def run_console(block: Block, folder: Path) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    expected: str | None = None
+    for part in re.split(r"^\$ ", block.source, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        while command.endswith("\\"):
+            more, _, expected = expected.partition("\n")
+            command = f"{command}\n{more}"
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block.place}: {command}\n{done.stdout}{done.stderr}"
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        if expected.strip():
+            same = doctest.OutputChecker().check_output(expected, done.stdout, flags)
+            assert same, f"{block.place}: {command}\nprinted\n{done.stdout}\nand not\n{expected}"
+    assert expected is not None, f"{block.place}: a console block has lines that begin with '$ '"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks_of(document):
+        assert block.language in LANGUAGES, f"{block.place}: say which language this is: {sorted(LANGUAGES)}"
+        if block.runs and block.language == "python":
+            run_python(block, names)
+        elif block.runs and block.language == "console":
+            run_console(block, tmp_path)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    inside = [target for target in targets if not target.startswith(("http:", "https:", "mailto:", "#"))]
+    missing = [target for target in inside if not (document.parent / target.partition("#")[0]).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_has_its_four_parts(decision: Path) -> None:
+    assert re.fullmatch(r"\d{3}-[a-z0-9-]+", decision.stem)
+    text = decision.read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    parts = re.findall(r"^\**(Context|Choice|Cost|Evidence)\b", text, flags=re.MULTILINE)
+    assert parts == ["Context", "Choice", "Cost", "Evidence"]
+
+
+def test_decisions_have_numbers_of_their_own() -> None:
+    numbers = [path.name[:3] for path in DECISIONS]
+    assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("```python\n1 / 0\n```\n", "division by zero"),
+        ("```python\n>>> 1 + 1\n3\n```\n", "Expected"),
+        ("```console\n$ exit 3\n```\n", "exit 3"),
+        ("```console\n$ echo one\ntwo\n```\n", "printed"),
+        ("```console\nno command\n```\n", "begin with"),
+        ("```\nno language\n```\n", "which language"),
+        ("<!-- not run: -->\n\n```python\n1 / 0\n```\n", "division by zero"),
+    ],
+)
+def test_a_broken_example_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, fault: str
+) -> None:
+    document = tmp_path / "broken.md"
+    document.write_text(text)
+    with pytest.raises((AssertionError, ZeroDivisionError), match=fault):
+        test_examples_run(document, tmp_path, monkeypatch)
+
+
+def test_examples_share_names_and_a_marked_one_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = tmp_path / "fine.md"
+    document.write_text(
+        "```python\nx = 1\n```\n\n```python\n>>> x + 1\n2\n```\n\n"
+        "<!-- not run: it fails on purpose -->\n\n```python\n1 / 0\n```\n\n"
+        "```console\n$ echo a \\\n  b\na ...\n```\n"
+    )
+    test_examples_run(document, tmp_path, monkeypatch)
