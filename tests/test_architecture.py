@@ -20,7 +20,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # From the ground up. A room may import the rows before its own, and itself; rooms of one row are
 # neighbours that do not know each other.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "_extras"),
     ("functional",),
     ("_term",),
     ("identifiers",),
@@ -68,9 +68,10 @@ def imports_in(file: Path, root: Path = ROOT) -> Iterator[tuple[int, str, bool]]
             base = package[: len(package) - node.level + 1] if node.level else ()
             stem = ".".join((*base, *([node.module] if node.module else [])))
             yield from ((node.lineno, f"{stem}.{alias.name}", now) for alias in node.names)
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            if ast.unparse(node.func).endswith(("import_module", "__import__")):
-                yield node.lineno, str(node.args[0].value), now
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            yield from (
+                (node.lineno, str(a.value), now) for a in node.args[:1] if isinstance(a, ast.Constant)
+            )
 
 
 def faults(file: Path, root: Path = ROOT) -> list[str]:
