@@ -1,0 +1,31 @@
+"""The one error of this room, and how it names things."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+__all__ = ["TableError", "listed", "no_such_column"]
+
+
+class TableError(ValueError):
+    """A table that cannot be used: what happened, what was expected, how to put it right."""
+
+
+def listed(names: Iterable[object], limit: int = 6) -> str:
+    """The first few names, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"], limit=2)
+    'a, b and 2 more'
+    """
+    texts = [str(name) for name in names]
+    if len(texts) <= limit:
+        return ", ".join(texts)
+    return f"{', '.join(texts[:limit])} and {len(texts) - limit} more"
+
+
+def no_such_column(name: str, columns: Sequence[str], source: str) -> TableError:
+    folded = {column.casefold(): column for column in columns}
+    near = [folded[match] for match in difflib.get_close_matches(name.casefold(), list(folded), n=3)]
+    hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    return TableError(f"{source} has no column {name!r}. {hint}It has: {listed(columns, 12)}.")
