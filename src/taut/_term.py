@@ -1,0 +1,188 @@
+"""The base of every term: a frozen dataclass that is also a config, a value and a JAX pytree.
+
+A subclass declares its fields and its mathematics; the rest is here. Numbers (`number`) are pytree leaves,
+so that a new strength retraces nothing; everything else is static.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+
+from taut import errors
+
+Check = Callable[[str, str, Any, Any], Any]
+T = TypeVar("T", bound="Term")
+
+_classes: list[type[Term]] = []
+_registered: set[type[Term]] = set()
+
+
+def number(default: Any = dataclasses.MISSING, check: Check = errors.real_number, optional: bool = False) -> Any:
+    """A field that holds a number (or an array of them): a pytree leaf, checked when a user constructs it.
+
+    ``optional`` fields may be None; in the others None stands for the default, as in Keras.
+    """
+    return dataclasses.field(
+        default=default, metadata={"leaf": True, "check": check, "optional": optional}
+    )
+
+
+def member() -> Any:
+    """A field that holds a term, or a tuple of terms: a pytree branch."""
+    return dataclasses.field(metadata={"leaf": True})
+
+
+def _is_leaf(field: dataclasses.Field[Any]) -> bool:
+    # A user's own term may write plainly `strength: float = 0.01`.
+    return bool(field.metadata.get("leaf", False)) or field.type in ("float", float)
+
+
+class Term:
+    """What regularizers and constraints share: validation, configs, equality, and being a pytree.
+
+    Subclasses are frozen dataclasses made with ``eq=False`` (equality here also compares arrays).
+    """
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _classes.append(cls)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        if cls not in _registered and "jax" in sys.modules:
+            register_with_jax()
+        return object.__new__(cls)
+
+    def __post_init__(self) -> None:
+        for field in _fields(self):
+            check = field.metadata.get("check")
+            value = getattr(self, field.name)
+            if check is None or (value is None and field.metadata["optional"]):
+                continue
+            default = None if field.default is dataclasses.MISSING else field.default
+            object.__setattr__(self, field.name, check(type(self).__name__, field.name, value, default))
+        self.validate()
+
+    def validate(self) -> None:
+        """Check fields against one another. Runs in the constructor only, never under tracing."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain Python: numbers, strings, None, lists and dicts."""
+        return {field.name: _plain(getattr(self, field.name)) for field in _fields(self)}
+
+    @classmethod
+    def from_config(cls: type[T], config: dict[str, Any]) -> T:
+        """The term that `get_config` described.
+
+        Raises:
+            TypeError: an argument that the class does not have.
+        """
+        known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        for name in config:
+            if name not in known:
+                raise TypeError(errors.unknown(f"argument of {cls.__name__}", name, known))
+        return cls(**{name: _revive(cls.kind, value) for name, value in config.items()})
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other) or not dataclasses.is_dataclass(self):
+            return self is other
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in _fields(self))
+
+    def __hash__(self) -> int:
+        if not dataclasses.is_dataclass(self):
+            return id(self)
+        return hash((type(self), *(_hashable(getattr(self, f.name)) for f in _fields(self))))
+
+
+def _fields(term: Term) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(term)  # type: ignore[arg-type]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Term):
+        from taut import identifiers
+
+        return identifiers.serialize(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "dtype"):
+        return np.asarray(value).tolist()
+    return value
+
+
+def _revive(kind: str, value: Any) -> Any:
+    if isinstance(value, dict) and "class_name" in value:
+        from taut import identifiers
+
+        return identifiers.deserialize(kind, value)
+    if isinstance(value, list) and any(isinstance(v, dict) for v in value):
+        return tuple(_revive(kind, v) for v in value)
+    return value
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if hasattr(a, "dtype") or hasattr(b, "dtype"):
+        try:
+            return np.array_equal(np.asarray(a), np.asarray(b))
+        except Exception:  # a tracer has no value; only identity could tell, and it said no
+            return False
+    return bool(a == b)
+
+
+def _hashable(value: Any) -> Any:
+    if hasattr(value, "dtype"):
+        # As a list of numbers, so that L1(0.5) and L1(float32 array of 0.5), which are equal, hash alike.
+        return _frozen(np.asarray(value).tolist())
+    return _frozen(value)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def flatten(term: Term) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
+    """A term's numbers and inner terms, and everything else as hashable pairs."""
+    if not dataclasses.is_dataclass(term):  # a class of a user's own, written in Keras's way
+        return (), (("", term),)
+    leaves = tuple(getattr(term, f.name) for f in _fields(term) if _is_leaf(f))
+    static = tuple((f.name, _frozen(getattr(term, f.name))) for f in _fields(term) if not _is_leaf(f))
+    return leaves, static
+
+
+def unflatten(cls: type[T], static: tuple[tuple[str, Any], ...], leaves: Sequence[Any]) -> T:
+    """The inverse of `flatten`, without ``__init__``: JAX also unflattens tracers, objects and None."""
+    if not dataclasses.is_dataclass(cls):
+        return static[0][1]
+    term = object.__new__(cls)
+    names = [f.name for f in dataclasses.fields(cls) if _is_leaf(f)]  # type: ignore[arg-type]
+    for name, value in (*zip(names, leaves, strict=True), *static):
+        object.__setattr__(term, name, value)
+    return term
+
+
+def register_with_jax() -> None:
+    """Make every term class known to ``jax.tree_util``; does nothing for those that already are."""
+    from jax import tree_util
+
+    for cls in _classes:
+        if cls in _registered:
+            continue
+
+        def with_keys(term: Term) -> Any:
+            leaves, static = flatten(term)
+            names = [f.name for f in _fields(term) if _is_leaf(f)] if leaves else []
+            return [(tree_util.GetAttrKey(n), v) for n, v in zip(names, leaves, strict=True)], static
+
+        def rebuild(static: Any, leaves: Any, cls: type[Term] = cls) -> Term:
+            return unflatten(cls, static, leaves)
+
+        tree_util.register_pytree_with_keys(cls, with_keys, rebuild, flatten)
+        _registered.add(cls)

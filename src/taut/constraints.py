@@ -1,0 +1,253 @@
+"""Constraints: sets that weights stay inside, under Keras's names."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from taut import errors, identifiers
+from taut._constraint import Constraint, Intersection, Plain, as_constraint
+from taut._term import number
+from taut.functional import projections, violations
+from taut.functional._axes import Axes, resolve
+from taut.functional._dtype import Array, Number
+from taut.functional.combined import Region
+
+_warned: set[str] = set()
+
+
+@dataclass(frozen=True, eq=False)
+class NonNeg(Constraint):
+    """Keeps every weight at 0 or above.
+
+    >>> import numpy as np
+    >>> NonNeg()(np.asarray([-1.0, 2.0]))
+    array([0., 2.])
+    """
+
+    convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = True
+
+    def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
+        return projections.project_box(w, 0.0, None)
+
+    def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
+        return violations.box(w, 0.0, None)
+
+    def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
+        return Region(low=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Box(Constraint):
+    """Clips every weight into [low, high]: bounds on values, where MaxNorm and MinMaxNorm bound norms.
+
+    Args:
+        low: smallest value allowed, a number or an array that broadcasts to the weights; None for no bound.
+        high: largest value allowed, likewise.
+
+    Raises:
+        ValueError: low above high, NaN, or no bound at all.
+
+    >>> import numpy as np
+    >>> Box(-1, 1)(np.asarray([-3.0, 0.5]))
+    array([-1. ,  0.5])
+    """
+
+    convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = True
+    low: Number | None = number(None, errors.bound, optional=True)
+    high: Number | None = number(None, errors.bound, optional=True)
+
+    def validate(self) -> None:
+        if self.low is None and self.high is None:
+            raise ValueError("Box() bounds nothing. Give low, high or both, for example Box(-1, 1).")
+        errors.ordered("Box", "low", self.low, "high", self.high)
+
+    def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
+        return projections.project_box(w, self.low, self.high)
+
+    def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
+        return violations.box(w, self.low, self.high)
+
+    def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
+        return Region(low=self.low, high=self.high)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxNorm(Constraint):
+    """Keeps the L2 norm of each unit's incoming weights at ``max_value`` or below.
+
+    Args:
+        max_value: the radius, ≥ 0.
+        axis: the axes that one norm is taken over. None means the layer's fan-in: one norm a unit. An
+            explicit axis means what it does in Keras, whose default is 0.
+
+    Raises:
+        ValueError: a negative or non-finite radius.
+
+    Reference: Srivastava et al., Dropout (2014), §5.1.
+
+    >>> import numpy as np
+    >>> MaxNorm(1.0)(np.asarray([[3.0, 0.3], [4.0, 0.4]])).round(4)
+    array([[0.6, 0.3],
+           [0.8, 0.4]])
+    """
+
+    convex: ClassVar[bool] = True
+    max_value: Number = number(2.0, errors.not_negative)
+    axis: int | tuple[int, ...] | None = errors.axis_field()
+
+    def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
+        return projections.project_l2_ball(w, self.max_value, resolve(self.axis, fan_in, np.shape(w)), step)
+
+    def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
+        return violations.norms(w, None, self.max_value, resolve(self.axis, fan_in, np.shape(w)))
+
+    def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
+        return Region(norms={resolve(self.axis, fan_in, shape): (None, self.max_value)})
+
+
+@dataclass(frozen=True, eq=False)
+class UnitNorm(Constraint):
+    """Keeps the L2 norm of each unit's incoming weights at exactly 1.
+
+    A zero unit, which has no direction, becomes 1 at its first entry and 0 elsewhere.
+
+    Args:
+        axis: the axes that one norm is taken over; None means the layer's fan-in.
+
+    >>> import numpy as np
+    >>> UnitNorm()(np.asarray([[3.0, 0.0], [4.0, 0.0]]))
+    array([[0.6, 1. ],
+           [0.8, 0. ]])
+    """
+
+    axis: int | tuple[int, ...] | None = errors.axis_field()
+
+    def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
+        return projections.project_sphere(w, resolve(self.axis, fan_in, np.shape(w)))
+
+    def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
+        return violations.norms(w, 1.0, 1.0, resolve(self.axis, fan_in, np.shape(w)))
+
+    def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
+        return Region(norms={resolve(self.axis, fan_in, shape): (1.0, 1.0)})
+
+
+@dataclass(frozen=True, eq=False)
+class MinMaxNorm(Constraint):
+    """Keeps the L2 norm of each unit's incoming weights between ``min_value`` and ``max_value``.
+
+    It bounds norms, not values: to clip values into [low, high] use `Box`. A zero unit below a positive
+    ``min_value`` becomes ``min_value`` at its first entry.
+
+    Args:
+        min_value: smallest norm. A negative number, which no norm can be below, means 0; you are told once.
+        max_value: largest norm, ≥ min_value.
+        rate: in (0, 1]: how much of the way to go at each step. Below 1 the bounds hold only in the limit.
+        axis: the axes that one norm is taken over; None means the layer's fan-in.
+
+    Raises:
+        ValueError: min_value above max_value, a negative max_value, or rate outside (0, 1].
+
+    >>> import numpy as np
+    >>> MinMaxNorm(1.0, 2.0)(np.asarray([0.3, 0.4])).round(4)
+    array([0.6, 0.8])
+    """
+
+    min_value: Number = number(0.0, errors.real_number)
+    max_value: Number = number(1.0, errors.not_negative)
+    rate: Number = number(1.0, errors.real_number)
+    axis: int | tuple[int, ...] | None = errors.axis_field()
+
+    def validate(self) -> None:
+        errors.ordered("MinMaxNorm", "min_value", self.min_value, "max_value", self.max_value)
+        if errors.is_concrete(self.rate) and not 0 < self.rate <= 1:
+            raise ValueError(
+                f"MinMaxNorm(rate={self.rate}): rate must be above 0 and at most 1: the share of the way to the "
+                f"bounds that one step goes. Use rate=1 to land on them."
+            )
+        if errors.is_concrete(self.min_value) and self.min_value < 0 and "MinMaxNorm" not in _warned:
+            _warned.add("MinMaxNorm")
+            low, high = f"{self.min_value:g}", f"{self.max_value:g}"
+            warnings.warn(
+                f"MinMaxNorm({low}, {high}) bounds the norm of each unit, and no norm is below 0: it acts as "
+                f"MaxNorm({high}). To keep every value within [{low}, {high}], use Box({low}, {high}).",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
+        axes = resolve(self.axis, fan_in, np.shape(w))
+        return projections.project_l2_shell(w, self.min_value, self.max_value, axes, self.rate)
+
+    def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
+        axes = resolve(self.axis, fan_in, np.shape(w))
+        return violations.norms(w, self.min_value, self.max_value, axes)
+
+    def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
+        return Region(norms={resolve(self.axis, fan_in, shape): (self.min_value, self.max_value)})
+
+
+non_neg = nonneg = NonNeg
+max_norm = maxnorm = MaxNorm
+unit_norm = unitnorm = UnitNorm
+min_max_norm = minmaxnorm = MinMaxNorm
+box = Box
+
+for _cls in (NonNeg, Box, MaxNorm, UnitNorm, MinMaxNorm, Intersection):
+    identifiers.register("constraint", _cls)
+
+
+def get(identifier: Any) -> Any:
+    """A constraint from a name, a config, a list, a function or a constraint; None stays None.
+
+    >>> get("max_norm")
+    MaxNorm(max_value=2.0, axis=None)
+    """
+    return identifiers.get("constraint", identifier)
+
+
+def serialize(constraint: Any, for_keras: Any = None) -> dict[str, Any] | None:
+    """A plain dict that `deserialize` turns back into an equal constraint.
+
+    Args:
+        constraint: the term, or None.
+        for_keras: a layer, or its fan-in axes: write what Keras would read as the same term, with
+            ``axis=None`` resolved (Keras reads None as the whole tensor).
+    """
+    return identifiers.serialize(constraint, for_keras)
+
+
+def deserialize(config: dict[str, Any] | None) -> Any:
+    """The constraint that a dict describes, taut's or Keras's. Only registered classes are made."""
+    return identifiers.deserialize("constraint", config)
+
+
+__all__ = [
+    "Box",
+    "Constraint",
+    "Intersection",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "Plain",
+    "UnitNorm",
+    "as_constraint",
+    "box",
+    "deserialize",
+    "get",
+    "max_norm",
+    "maxnorm",
+    "min_max_norm",
+    "minmaxnorm",
+    "non_neg",
+    "nonneg",
+    "serialize",
+    "unit_norm",
+    "unitnorm",
+]

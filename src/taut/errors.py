@@ -1,0 +1,150 @@
+"""Words that several error messages share: what happened, what was expected, how to put it right."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known names that look most like ``name``, best first, ignoring case and underscores.
+
+    >>> nearest("maxnrom", ["MaxNorm", "NonNeg", "UnitNorm"])[0]
+    'MaxNorm'
+    """
+    plain = {k.lower().replace("_", ""): k for k in sorted(known)}
+    close = difflib.get_close_matches(name.lower().replace("_", ""), plain, n=count, cutoff=0.5)
+    return [plain[c] for c in close]
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """A sentence for a name that nobody has registered.
+
+    >>> unknown("constraint", "maxnrom", ["MaxNorm", "NonNeg"])
+    "Unknown constraint 'maxnrom'. Did you mean 'MaxNorm'? Known: MaxNorm, NonNeg."
+    """
+    names = sorted(known)
+    close = nearest(name, names)
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return f"Unknown {what} {name!r}.{hint} Known: {', '.join(names)}."
+
+
+def shown(value: object) -> str:
+    """A value for an error message: short, on one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def is_concrete(value: object) -> bool:
+    """Whether ``value`` is a plain number that a constructor can judge (neither an array nor a tracer)."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def real_number(term: str, name: str, value: Any, default: Any = None) -> Any:
+    """A finite real number, or an array of floats; everything else is refused.
+
+    Args:
+        term: the class, for the message.
+        name: the argument, for the message.
+        value: what was given; None means ``default``.
+        default: what None stands for.
+
+    Raises:
+        TypeError: a string, a boolean, None without a default, or another object that is no number.
+        ValueError: NaN or infinity.
+
+    >>> real_number("L1", "l1", "0.1")
+    Traceback (most recent call last):
+    TypeError: L1(l1='0.1'): l1 must be a number, got a str. Write it without quotes: L1(l1=0.1).
+    """
+    if value is None and default is not None:
+        return default
+    if is_concrete(value):
+        if not math.isfinite(value):
+            raise ValueError(f"{term}({name}={value}): {name} must be finite. Give an ordinary number.")
+        return float(value)
+    if isinstance(value, (list, tuple)):
+        value = np.asarray(value, dtype=np.float64)
+    if isinstance(value, (np.ndarray, np.generic)):
+        if value.dtype.kind not in "fiu" and str(value.dtype) != "bfloat16":
+            raise TypeError(f"{term}({name}=...): {name} must hold real numbers, got dtype {value.dtype}.")
+        if not np.isfinite(np.asarray(value, dtype=np.float64)).all():
+            raise ValueError(f"{term}({name}=...): {name} holds NaN or infinity. Every entry must be finite.")
+        return float(value) if value.ndim == 0 else value.astype(np.float64, copy=True)
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return value  # another library's array, or a tracer: nothing can be said about its value
+    hint = ""
+    if isinstance(value, str):
+        hint = f" Write it without quotes: {term}({name}={value})."
+    elif isinstance(value, bool):
+        hint = f" Give a strength or a bound, for example {term}({name}=0.01)."
+    raise TypeError(
+        f"{term}({name}={shown(value)}): {name} must be a number, got a {type(value).__name__}.{hint}"
+    )
+
+
+def not_negative(term: str, name: str, value: Any, default: Any = None) -> Any:
+    """`real_number`, and ≥ 0.
+
+    >>> not_negative("L1", "l1", -0.1)
+    Traceback (most recent call last):
+    ValueError: L1(l1=-0.1): l1 must be at least 0. A penalty or a norm cannot be negative; use 0 for none.
+    """
+    value = real_number(term, name, value, default)
+    if (is_concrete(value) or isinstance(value, np.ndarray)) and bool(np.any(np.asarray(value) < 0)):
+        raise ValueError(
+            f"{term}({name}={shown(value)}): {name} must be at least 0. "
+            f"A penalty or a norm cannot be negative; use 0 for none."
+        )
+    return value
+
+
+def unsaved(what: str, function: object) -> str:
+    """Why a plain function cannot be put into a config."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return (
+        f"The function {name!r} works as a {what}, but it cannot be saved: a file holds names and numbers, "
+        f"never code. Write it as a subclass of taut.{what}s.{what.capitalize()} and register it with "
+        f"taut.identifiers.register({what!r}, YourClass)."
+    )
+
+
+def bound(term: str, name: str, value: Any, default: Any = None) -> Any:
+    """`real_number`, or infinity for no bound on that side; never NaN."""
+    if is_concrete(value) and math.isinf(value):
+        return float(value)
+    return real_number(term, name, value, default)
+
+
+def ordered(term: str, low_name: str, low: Any, high_name: str, high: Any) -> None:
+    """Refuse bounds that leave no room between them; says nothing of tracers."""
+    both = [v for v in (low, high) if is_concrete(v) or isinstance(v, np.ndarray)]
+    if len(both) == 2 and bool(np.any(np.asarray(low) > np.asarray(high))):
+        raise ValueError(
+            f"{term}({low_name}={shown(low)}, {high_name}={shown(high)}): {low_name} is above {high_name}, so "
+            f"no weight is feasible. Swap them if they were given in the wrong order."
+        )
+
+
+def axis_field() -> Any:
+    """A dataclass field for ``axis``: None, an integer, or integers."""
+    return dataclasses.field(default=None, metadata={"check": _axis, "optional": True})
+
+
+def _axis(term: str, name: str, value: Any, default: Any = None) -> int | tuple[int, ...]:
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (list, tuple)) and all(
+        isinstance(a, numbers.Integral) and not isinstance(a, bool) for a in value
+    ):
+        return tuple(int(a) for a in value)
+    raise TypeError(
+        f"{term}({name}={shown(value)}): {name} must be an integer, a tuple of integers, or None for the "
+        f"layer's fan-in."
+    )

@@ -1,0 +1,130 @@
+"""Which array library, which precision.
+
+Half precision is promoted to float32, computed, and cast back; norms are taken in the widest float that
+the library has. Nothing here imports JAX or PyTorch: a library that has not been imported cannot have
+made the array in hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeAlias
+
+import array_api_compat
+import numpy as np
+
+Array: TypeAlias = Any
+Number: TypeAlias = Any  # a Python number, or an array (or tracer) of them
+Namespace: TypeAlias = Any
+
+
+def is_jax(a: object) -> bool:
+    """Whether ``a`` is a JAX array or tracer (without importing JAX)."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(a, jax.Array)
+
+
+def is_torch(a: object) -> bool:
+    """Whether ``a`` is a PyTorch tensor (without importing PyTorch)."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(a, torch.Tensor)
+
+
+def namespace(*arrays: Any) -> Namespace:
+    """The array-API namespace of the first array that has one: JAX before PyTorch before numpy.
+
+    JAX first, because a traced strength or step may meet a numpy weight. Python numbers and lists are
+    numpy's. (array_api_compat's own look-up is cached, which torch.compile warns about at every call.)
+    """
+    if any(is_jax(a) for a in arrays):
+        return sys.modules["jax"].numpy
+    if any(is_torch(a) for a in arrays):
+        import array_api_compat.torch as xp
+
+        return xp
+    for a in arrays:
+        if not isinstance(a, (np.ndarray, np.generic, float, int, list, tuple, type(None))):
+            return array_api_compat.array_namespace(a)
+    import array_api_compat.numpy as xp
+
+    return xp
+
+
+def real(xp: Namespace, w: Any) -> Array:
+    """``w`` as a real floating-point array; integers, booleans and complex numbers are refused."""
+    if not hasattr(w, "dtype"):
+        w = np.asarray(w, dtype=np.float64) if xp.__name__.endswith("numpy") else xp.asarray(w)
+    dtype = w.dtype
+    # Not `isdtype`: numpy's bfloat16 (from ml_dtypes) breaks it. Its kind is "V", its name is plain.
+    floating = dtype.is_floating_point if is_torch(w) else dtype.kind == "f" or str(dtype) == "bfloat16"
+    if not floating or dtype.itemsize < 2:
+        raise TypeError(
+            f"Weights must be real floating-point numbers (float16, bfloat16, float32 or float64); "
+            f"got an array of dtype {dtype} and shape {tuple(w.shape)}. Convert it first, "
+            f"for example with `w.astype('float32')`."
+        )
+    return xp.asarray(w) if isinstance(w, (np.ndarray, np.generic)) else w
+
+
+def is_half(dtype: Any) -> bool:
+    """float16 and bfloat16: the two-byte floats."""
+    return dtype.itemsize == 2
+
+
+def widen(xp: Namespace, w: Array) -> Array:
+    """``w`` in the precision that entrywise arithmetic is done in: float32 for halves, its own otherwise."""
+    return xp.astype(w, xp.float32) if is_half(w.dtype) else w
+
+
+def widest(xp: Namespace, w: Array) -> Any:
+    """The widest float dtype that the library (and the device) has."""
+    if is_jax(w) or xp.__name__.startswith("jax"):
+        return xp.float64 if sys.modules["jax"].config.jax_enable_x64 else xp.float32
+    if is_torch(w) and w.device.type == "mps":
+        return xp.float32
+    return xp.float64
+
+
+def number(xp: Namespace, value: Number, like: Array) -> Array:
+    """``value`` as an array of ``like``'s dtype, on ``like``'s device.
+
+    Everything numeric passes through here: a bare Python scalar in ``maximum`` or ``minimum`` fails under
+    torch.compile.
+    """
+    if is_torch(like):
+        return xp.asarray(value, dtype=like.dtype, device=like.device)
+    return xp.asarray(value, dtype=like.dtype)
+
+
+def beside(w: Array) -> dict[str, Any]:
+    """The ``device=`` for a new array next to ``w``: PyTorch's business alone (a JAX tracer has none)."""
+    return {"device": w.device} if is_torch(w) else {}
+
+
+def eps(dtype: Any) -> float:
+    """The spacing of floats at 1, as a Python number, for the half precisions too."""
+    if is_half(dtype):
+        return 2.0**-7 if "bfloat16" in str(dtype) else 2.0**-10
+    return 2.0**-23 if dtype.itemsize == 4 else 2.0**-52
+
+
+def narrow(xp: Namespace, z: Array, dtype: Any) -> Array:
+    """``z`` rounded to ``dtype``, to nearest."""
+    return xp.astype(z, dtype)
+
+
+def narrow_inward(xp: Namespace, z: Array, dtype: Any) -> Array:
+    """``z`` cast to ``dtype``; in half precision rounded towards zero, so that no bound is crossed.
+
+    Rounding to nearest may push an entry past a bound by half a unit in the last place, and near
+    float16's subnormals by much more, relatively. One spacing is at most ``max(|z|·eps, smallest)``;
+    taking off that much and rounding again lands strictly inside.
+    """
+    rounded = xp.astype(z, dtype)
+    if not is_half(dtype):
+        return rounded
+    smallest = 2.0**-133 if "bfloat16" in str(dtype) else 2.0**-24
+    size = xp.abs(z)
+    spacing = xp.maximum(size * eps(dtype), xp.full_like(size, smallest))
+    inside = xp.astype(xp.sign(z) * (size - spacing), dtype)
+    return xp.where(xp.abs(xp.astype(rounded, z.dtype)) > size, inside, rounded)

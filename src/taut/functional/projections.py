@@ -1,0 +1,206 @@
+"""Nearest feasible points: for each constraint, argmin_z Σ (z_i − w_i)² / (2 step_i) over its set.
+
+Without ``step`` (or with one number for it) nearest is Euclidean. The law of norms (design.md) binds each
+map here: a feasible slice keeps its bits, one that moves lands inside by ``kappa``, and the second
+application of a map, in whichever library, changes nothing. Every map returns ``w``'s dtype.
+"""
+
+from __future__ import annotations
+
+from taut.functional._control import fori
+from taut.functional._dtype import (
+    Array,
+    Namespace,
+    Number,
+    beside,
+    eps,
+    is_half,
+    namespace,
+    narrow_inward,
+    number,
+    real,
+    widen,
+)
+from taut.functional._norms import kappa, largest, root_sum_squares, total
+
+NEWTON = 8
+"""Newton steps of a ball's scalar equation (`project_l2_ball` in a metric)."""
+
+
+def project_box(w: Array, low: Number | None = None, high: Number | None = None) -> Array:
+    """Clip every entry into [low, high]. The nearest point in every diagonal metric.
+
+    Args:
+        w: weights, any shape.
+        low: smallest value allowed, a number or broadcastable to ``w``; None for no bound.
+        high: largest value allowed, likewise.
+
+    >>> import numpy as np
+    >>> project_box(np.asarray([-3.0, 0.5, 2.0]), -1.0, 1.0)
+    array([-1. ,  0.5,  1. ])
+    """
+    xp = namespace(w, low, high)
+    w = real(xp, w)
+    x = widen(xp, w)
+    # Selected, not `clip`ped: -0.0 and NaN stay what they are, and numpy's bfloat16 breaks `clip`.
+    if low is not None:
+        b = number(xp, low, x)
+        w = xp.where(x < b, _at_bound(xp, b, w.dtype, upwards=True), w)
+    if high is not None:
+        b = number(xp, high, x)
+        w = xp.where(x > b, _at_bound(xp, b, w.dtype, upwards=False), w)
+    return w
+
+
+def _at_bound(xp: Namespace, bound: Array, dtype: object, upwards: bool) -> Array:
+    """``bound`` in ``dtype``, on the feasible side of the float32 bound if ``dtype`` is a half precision."""
+    rounded = xp.astype(bound, dtype)
+    if not is_half(dtype):
+        return rounded
+    smallest = 2.0**-133 if "bfloat16" in str(dtype) else 2.0**-24
+    spacing = xp.maximum(xp.abs(bound) * eps(dtype), xp.full_like(bound, smallest))
+    back = xp.astype(rounded, bound.dtype)
+    if upwards:
+        return xp.where(back < bound, xp.astype(bound + spacing, dtype), rounded)
+    return xp.where(back > bound, xp.astype(bound - spacing, dtype), rounded)
+
+
+def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
+    """Nearest point to ``w`` whose L2 norm over ``axes`` is at most ``radius``.
+
+    Euclidean: w·min(1, radius/‖w‖). With a step for each entry: z_i = w_i/(1 + μ·step_i), with the one
+    μ ≥ 0 a slice for which ‖z‖ = radius, followed by the Euclidean projection so that the bound is exact.
+
+    Args:
+        w: weights, any shape.
+        radius: ≥ 0, a number or broadcastable to the norms.
+        axes: the axes that one slice spans.
+        step: the metric, a number or shaped like ``w``; > 0.
+
+    >>> import numpy as np
+    >>> project_l2_ball(np.asarray([3.0, 4.0]), 10.0, (0,))
+    array([3., 4.])
+    """
+    xp = namespace(w, radius, step)
+    w = real(xp, w)
+    if 0 in w.shape:
+        return w
+    if step is not None:
+        x = widen(xp, w)
+        s = number(xp, step, x)
+        if s.ndim > 0:
+            z = _ball_in_metric(xp, x, s, number(xp, radius, x), axes)
+            norm = root_sum_squares(xp, w, axes)
+            w = xp.where(norm <= number(xp, radius, norm), w, narrow_inward(xp, z, w.dtype))
+    return _norm_between(xp, w, None, radius, axes)
+
+
+def _ball_in_metric(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]) -> Array:
+    # 1/‖z(μ)‖ is concave and increasing, so Newton from below its root climbs to it (Moré & Sorensen,
+    # 1983). |z_i| ≤ ‖z‖ = r gives the start μ ≥ (|w_i|/r − 1)/s_i, and leaves ‖z‖ ≤ r·√size.
+    one, zero = xp.ones_like(x), xp.zeros_like(x)
+    r = xp.where(radius > 0, radius, xp.ones_like(radius))
+    over = (xp.abs(x) / r - 1) / xp.where(s > 0, s, one)
+    start = largest(xp, xp.where((over > 0) & (s > 0), over, zero), axes)
+
+    def newton(mu: Array) -> Array:
+        shrink = 1 + mu * s
+        z = x / shrink
+        square = total(xp, z * z, axes)
+        slope = total(xp, z * z * s / shrink, axes)
+        move = square * (xp.sqrt(square) / r - 1) / xp.where(slope > 0, slope, xp.ones_like(slope))
+        return mu + xp.where(move > 0, move, xp.zeros_like(move))
+
+    return x / (1 + fori(xp, NEWTON, newton, start) * s)
+
+
+def project_l2_shell(w: Array, low: Number, high: Number, axes: tuple[int, ...], rate: Number = 1.0) -> Array:
+    """Scale every slice so that its L2 norm over ``axes`` lies in [low, high].
+
+    With ``rate`` below 1 only that part of the way: the norm becomes rate·clip(‖w‖, low, high) +
+    (1 − rate)·‖w‖, which is no projection. A zero slice has no direction: below a positive ``low`` it
+    becomes ``low`` times its first coordinate vector.
+
+    Args:
+        w: weights, any shape.
+        low: ≥ 0, smallest norm allowed. A negative number means 0.
+        high: ≥ low, largest norm allowed. Equal to ``low`` it makes a sphere.
+        axes: the axes that one slice spans.
+        rate: in (0, 1].
+
+    >>> import numpy as np
+    >>> project_l2_shell(np.asarray([0.3, 0.4]), 1.0, 2.0, (0,))
+    array([0.6, 0.8])
+    """
+    xp = namespace(w, low, high, rate)
+    return _norm_between(xp, real(xp, w), low, high, axes, rate)
+
+
+def project_sphere(w: Array, axes: tuple[int, ...]) -> Array:
+    """Divide every slice by its L2 norm over ``axes``; a zero slice becomes its first coordinate vector.
+
+    A slice whose norm is 1 to within 2⁻²⁰ (float32), 16·eps (float64) or 2·eps (half precision) keeps
+    its bits.
+
+    >>> import numpy as np
+    >>> project_sphere(np.asarray([3.0, 4.0]), (0,))
+    array([0.6, 0.8])
+    """
+    xp = namespace(w)
+    return _norm_between(xp, real(xp, w), 1.0, 1.0, axes)
+
+
+def norm_bounds(xp: Namespace, low: Array, high: Array, dtype: object) -> tuple[Array, Array, Array, Array]:
+    """Of a band of norms: the band that is accepted as it is, and the band that a moved slice is sent to.
+
+    A moved slice lands inside by ``kappa``. A band too thin for that (a sphere) is accepted with a
+    tolerance instead and aimed at in its middle.
+    """
+    k = kappa(dtype)
+    tolerance = 2 * k if is_half(dtype) else k
+    inner_low, inner_high = low * (1 + k), high * (1 - k)
+    thin = (inner_low > inner_high) & (high > 0)
+    middle = (low + high) / 2
+    return (
+        xp.where(thin, low * (1 - tolerance), low),
+        xp.where(thin, high * (1 + tolerance), high),
+        xp.where(thin, middle, inner_low),
+        xp.where(thin, middle, inner_high),
+    )
+
+
+def _norm_between(
+    xp: Namespace, w: Array, low: Number | None, high: Number, axes: tuple[int, ...], rate: Number = 1.0
+) -> Array:
+    """The one place where slices are rescaled. ``low`` None: a ball, with no zero slice to mend."""
+    if 0 in w.shape:
+        return w
+    norm = root_sum_squares(xp, w, axes)  # (…, 1, …) in the widest float there is
+    top = number(xp, high, norm)
+    if low is None:
+        inside = norm <= top
+        scale = top * (1 - kappa(w.dtype)) / xp.where(inside, xp.ones_like(norm), norm)
+        # Select, do not multiply by one: clamping the ratio still moves bits in 1 to 47 % of slices.
+        return xp.where(inside, w, narrow_inward(xp, xp.astype(w, norm.dtype) * scale, w.dtype))
+    bottom = number(xp, low, norm)
+    bottom = xp.where(bottom > 0, bottom, xp.zeros_like(bottom))
+    accept_low, accept_high, aim_low, aim_high = norm_bounds(xp, bottom, top, w.dtype)
+    inside = (norm >= accept_low) & (norm <= accept_high)
+    # Too short goes up to aim_low, too long comes down to aim_high; rate < 1 goes part of the way.
+    aim = xp.where(norm < accept_low, aim_low, aim_high)
+    way = number(xp, rate, norm)
+    aim = way * aim + (1 - way) * norm
+    zero = norm == 0
+    scaled = xp.astype(w, norm.dtype) * (aim / xp.where(zero, xp.ones_like(norm), norm))
+    moved = xp.where(zero, aim * _first(xp, w, axes, norm), scaled)
+    return xp.where(inside, w, xp.astype(moved, w.dtype))
+
+
+def _first(xp: Namespace, w: Array, axes: tuple[int, ...], like: Array) -> Array:
+    """1 at the first entry of every slice, 0 elsewhere."""
+    mask = xp.ones_like(like[tuple(slice(0, 1) for _ in w.shape)])
+    for a in axes:
+        index = xp.arange(w.shape[a], **beside(w))
+        first = xp.astype(index == 0, like.dtype)
+        mask = mask * xp.reshape(first, tuple(-1 if i == a else 1 for i in range(w.ndim)))
+    return mask

@@ -1,0 +1,131 @@
+"""Name ↔ object ↔ plain dict: one codec for terms, layers, optimizers and whatever else has a config.
+
+Only registered classes are ever made; nothing that a dict names is imported. Names are compared without
+case and underscores, so "MaxNorm", "max_norm" and Keras 2's "maxnorm" are one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from taut import errors
+
+# Where the classes of a kind register themselves. A fixed table: a dict from a file never chooses it.
+_HOMES = {
+    "regularizer": "taut.regularizers",
+    "constraint": "taut.constraints",
+    "initializer": "taut.layers",
+    "layer": "taut.layers",
+    "loss": "taut.losses",
+    "metric": "taut.metrics",
+    "optimizer": "taut.optimizers",
+}
+_by_name: dict[str, dict[str, type]] = {}
+_kind_of: dict[type, str] = {}
+
+
+def register(kind: str, cls: type, *aliases: str) -> type:
+    """Make ``cls`` known under its own name and ``aliases``.
+
+    Args:
+        kind: "regularizer", "constraint", "layer", "optimizer", "loss", ...
+        cls: the class. It needs ``get_config`` and ``from_config`` to be saved.
+        aliases: more names for it.
+
+    Raises:
+        ValueError: another class already has one of the names.
+    """
+    names = _by_name.setdefault(kind, {})
+    for name in (cls.__name__, *aliases):
+        taken = names.get(_key(name))
+        if taken is not None and taken is not cls and taken.__qualname__ != cls.__qualname__:
+            raise ValueError(
+                f"The {kind} name {name!r} belongs to {taken.__module__}.{taken.__qualname__}. "
+                f"Choose another name for {cls.__module__}.{cls.__qualname__}."
+            )
+        names[_key(name)] = cls
+    _kind_of[cls] = kind
+    return cls
+
+
+def get(kind: str, identifier: Any) -> Any:
+    """The object that a name, a dict, a class or an object stands for; None stays None.
+
+    >>> get("regularizer", "l2"), get("constraint", "max_norm")
+    (L2(l2=0.01), MaxNorm(max_value=2.0, axis=None))
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, str):
+        cls = _find(kind, identifier)
+        return cls.from_name() if hasattr(cls, "from_name") else cls()  # pyright: ignore
+    if isinstance(identifier, Mapping):
+        return deserialize(kind, identifier)
+    if inspect.isclass(identifier) and identifier in _kind_of:
+        return identifier()
+    wrap = getattr(importlib.import_module(_HOMES[kind]), f"as_{kind}", None) if kind in _HOMES else None
+    return identifier if wrap is None else wrap(identifier)
+
+
+def serialize(obj: Any, for_keras: Any = None) -> dict[str, Any] | None:
+    """A plain dict: module, class_name, config, registered_name.
+
+    Args:
+        obj: an object of a registered class, or None.
+        for_keras: a layer, or the axes of its fan-in: resolve ``axis=None`` to them, since Keras would read
+            None as the whole tensor, and name Keras's own class.
+
+    Raises:
+        TypeError: the class is not registered, or Keras has no such class.
+    """
+    if obj is None:
+        return None
+    cls = type(obj)
+    config = obj.get_config()
+    if cls not in _kind_of:
+        raise TypeError(
+            f"{cls.__name__} is not registered, so what reads the dict back could not make it. Call "
+            f"taut.identifiers.register(kind, {cls.__name__}) once."
+        )
+    plural = _kind_of[cls] + ("es" if _kind_of[cls].endswith("s") else "s")
+    return {
+        "module": f"taut.{plural}",
+        "class_name": cls.__name__,
+        "config": config,
+        "registered_name": cls.__name__,
+    }
+
+
+def deserialize(kind: str, config: Mapping[str, Any] | None) -> Any:
+    """The object that `serialize` (or Keras) described.
+
+    Raises:
+        TypeError: the dict is not of that form, or an argument does not exist.
+        ValueError: no class of that name is registered, or a value is out of range.
+    """
+    if config is None:
+        return None
+    name = config.get("class_name")
+    if not isinstance(name, str) or not isinstance(config.get("config", {}), Mapping):
+        raise TypeError(
+            f"A {kind} is described by {{'class_name': name, 'config': {{...}}}}; got {errors.shown(dict(config))}."
+        )
+    cls: Any = _find(kind, name)
+    return cls.from_config(dict(config.get("config") or {}))
+
+
+def _find(kind: str, name: str) -> type:
+    if kind in _HOMES:
+        importlib.import_module(_HOMES[kind])
+    names = _by_name.get(kind, {})
+    cls = names.get(_key(name))
+    if cls is None:
+        raise ValueError(errors.unknown(kind, name, {c.__name__ for c in names.values()}))
+    return cls
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
