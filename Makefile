@@ -14,7 +14,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Warnings, the backend of the oracle and the devices are the same on every machine.
 export KERAS_BACKEND := jax
 export JAX_PLATFORMS := cpu
-export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help demo test check format bench clean
 

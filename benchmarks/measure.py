@@ -1,0 +1,135 @@
+"""Taking turns, checking before timing, and writing down what was measured on which machine."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.line import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results"
+KERAS_PYTHON = ROOT / ".venv-keras" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A promise: ``over`` divided by ``under``, held to ``bound``; ``None`` for one that is only reported."""
+
+    text: str
+    over: str
+    under: str
+    sign: Literal[">=", "<="] | None = None
+    bound: float | None = None
+
+    def record(self, runs: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+        """The median of the ratios within each round, and the quartiles between which half of them lie."""
+        ratios = [over / under for over, under in zip(runs[self.over], runs[self.under], strict=True)]
+        return self.judge(statistics.median(ratios), spread(ratios))
+
+    def judge(self, value: float, between: Sequence[float]) -> dict[str, Any]:
+        reached = None
+        if self.sign is not None and self.bound is not None:
+            reached = value >= self.bound if self.sign == ">=" else value <= self.bound
+        return asdict(self) | {"value": value, "spread": list(between), "reached": reached}
+
+
+def spread(values: Sequence[float]) -> list[float]:
+    """The first and the third quartile."""
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return [low, high]
+
+
+def side(runs: Sequence[float], unit: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "median": statistics.median(runs),
+        "spread": spread(runs),
+        "best": min(runs),
+        "unit": unit,
+        "runs": list(runs),
+        "about": dict(about),
+    }
+
+
+def take_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Run every side once a round, each round beginning with the next side."""
+    runs: dict[str, list[float]] = {name: [] for name in sides}
+    names = list(sides)
+    for turn in range(rounds):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            runs[name].append(sides[name]())
+            say(f"  round {turn + 1}/{rounds}  {name}")
+    return runs
+
+
+def check(holds: bool, what: str) -> str:
+    """A fact that must be true before anything is timed; kept in the record."""
+    if not holds:
+        raise SystemExit(f"Not timed, because its result is wrong: {what}")
+    say(f"  checked: {what}")
+    return what
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def machine() -> dict[str, Any]:
+    info = Path("/proc/cpuinfo")
+    models = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": models[0].partition(":")[2].strip() if models else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory": f"{memory:.0f} GiB",
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load before": round(os.getloadavg()[0], 2),
+    }
+
+
+def options(description: str | None, rounds: int) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"turns of every side (default {rounds})")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small sizes and two rounds, written nowhere: proves the script only",
+    )
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.rounds = 2
+    return chosen
+
+
+def write(name: str, title: str, quick: bool, before: Mapping[str, Any], **measured: Any) -> None:
+    """Print the figures, and keep the record as ``benchmarks/results/<name>.json`` unless ``quick``."""
+    record = {
+        "title": title,
+        "command": f"python -m benchmarks.{name}",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": dict(before),
+    } | measured
+    for about, numbers in record["sides"].items():
+        low, high = numbers["spread"]
+        print(f"{about:36} {numbers['median']:10.4g} {numbers['unit']}  ({low:.4g} to {high:.4g})")
+    for figure in record["figures"]:
+        low, high = figure["spread"]
+        aim = f"{figure['sign']} {figure['bound']:g}" if figure["sign"] else "reported"
+        word = {True: "reached", False: "MISSED", None: ""}[figure["reached"]]
+        print(f"{figure['text']:44} {figure['value']:8.3g}  ({low:.3g} to {high:.3g})  {aim:9} {word}")
+    if quick:
+        say("--quick: nothing is written")
+        return
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(record, indent=1, ensure_ascii=False, default=float)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")

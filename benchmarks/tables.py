@@ -1,0 +1,100 @@
+"""Tables of what was measured, into benchmarks/results/README.md and between the marks of README.md.
+
+Both are written from the JSON records alone, so no number in them was typed by a person; a test holds the
+README to what this would write.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.line import ROOT
+from benchmarks.measure import RESULTS
+
+ORDER = ("small_net", "wide_net", "process", "useless_inputs", "strengths")
+BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
+
+
+def records(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
+    found = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))
+    }
+    return {name: found[name] for name in (*ORDER, *sorted(found.keys() - set(ORDER))) if name in found}
+
+
+def number(value: float) -> str:
+    """Three figures, as a person writes them: 0.0123, 1.05, 18.9, 1,480."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def between(low_high: list[float]) -> str:
+    low, high = low_high
+    return f"{number(low)} – {number(high)}"
+
+
+def summary(measured: dict[str, dict[str, Any]]) -> str:
+    """The table of the README: each promise, what it was held to, what came out."""
+    lines = ["| work | ratio | aim | measured | middle half of the rounds |", "|---|---|---|---|---|"]
+    for record in measured.values():
+        for index, figure in enumerate(record["figures"]):
+            work = record["title"] if index == 0 else ""
+            sign = {">=": "≥", "<=": "≤", None: ""}[figure["sign"]]
+            aim = f"{sign} {figure['bound']:g}" if sign else "–"
+            value = number(figure["value"]) + (" (missed)" if figure["reached"] is False else "")
+            lines.append(f"| {work} | {figure['text']} | {aim} | **{value}** | {between(figure['spread'])} |")
+    return "\n".join(lines)
+
+
+def place(measured: dict[str, dict[str, Any]]) -> str:
+    """One sentence: the machine and the day."""
+    record = next(iter(measured.values()))
+    machine = record["machine"]
+    return (
+        f"Measured on {record['date']}: {machine['processor']}, {machine['cores']} cores, {machine['memory']}, "
+        f"{machine['system']}, Python {machine['python']}."
+    )
+
+
+def details(measured: dict[str, dict[str, Any]]) -> str:
+    """Everything: each work with its command, its machine, what was checked, and every side."""
+    parts = [
+        "# What was measured",
+        "Written by `make bench` from the JSON files beside it. The sides take turns in one run; a ratio is the "
+        "median over the rounds of the ratio within a round, the range is the middle half.",
+        summary(measured),
+    ]
+    for record in measured.values():
+        machine = ", ".join(f"{key}: {value}" for key, value in record["machine"].items())
+        parts += [f"## {record['title']}", f"`{record['command']}`, {record['date']}. {machine}."]
+        rows = ["| side | median | middle half | best | about |", "|---|---|---|---|---|"]
+        for name, side in record["sides"].items():
+            about = ", ".join(f"{key} {value}" for key, value in side["about"].items() if key != "learned")
+            best = number(side["best"]) if "best" in side else ""
+            median = f"{number(side['median'])} {side['unit']}"
+            rows.append(f"| {name} | {median} | {between(side['spread'])} | {best} | {about} |")
+        parts.append("\n".join(rows))
+        if record.get("checks"):
+            parts.append("Checked before timing:\n\n" + "\n".join(f"- {fact}" for fact in record["checks"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def filled(document: str, measured: dict[str, dict[str, Any]]) -> str:
+    """``document`` with the summary between its marks."""
+    before, _, rest = document.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{summary(measured)}\n\n{place(measured)}\n\n{END}{after}"
+
+
+def main() -> None:
+    measured = records()
+    if not measured:
+        raise SystemExit(f"No records in {RESULTS}; run a benchmark first.")
+    (RESULTS / "README.md").write_text(details(measured), encoding="utf-8")
+    readme = ROOT / "README.md"
+    readme.write_text(filled(readme.read_text(encoding="utf-8"), measured), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
