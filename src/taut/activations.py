@@ -1,0 +1,95 @@
+"""Activations by Keras's names and in Keras's forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from taut import errors
+
+__all__ = ["ACTIVATIONS", "get", "name_of", "register"]
+
+Array = jax.Array
+Activation = Callable[[Array], Array]
+
+
+def linear(x: Array) -> Array:
+    """The identity."""
+    return x
+
+
+def gelu(x: Array) -> Array:
+    """x·Φ(x), exact as Keras's default (not the tanh approximation)."""
+    return jax.nn.gelu(x, approximate=False)
+
+
+def leaky_relu(x: Array) -> Array:
+    """max(x, 0.2·x): Keras's slope."""
+    return jax.nn.leaky_relu(x, 0.2)
+
+
+def softmax(x: Array) -> Array:
+    """exp(x) / Σ exp(x) over the last axis."""
+    return jax.nn.softmax(x, axis=-1)
+
+
+def log_softmax(x: Array) -> Array:
+    """log softmax over the last axis."""
+    return jax.nn.log_softmax(x, axis=-1)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "linear": linear,
+    "relu": jax.nn.relu,
+    "relu6": jax.nn.relu6,
+    "leaky_relu": leaky_relu,
+    "elu": jax.nn.elu,
+    "selu": jax.nn.selu,
+    "gelu": gelu,
+    "silu": jax.nn.silu,
+    "swish": jax.nn.silu,
+    "mish": jax.nn.mish,
+    "tanh": jnp.tanh,
+    "sigmoid": jax.nn.sigmoid,
+    "hard_sigmoid": jax.nn.hard_sigmoid,
+    "softplus": jax.nn.softplus,
+    "softsign": jax.nn.soft_sign,
+    "exponential": jnp.exp,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+}
+
+
+def register(name: str, function: Activation) -> None:
+    """Name an activation of your own, so that a model which uses it can be saved and loaded.
+
+    Raises:
+        ValueError: the name is taken by another function.
+    """
+    if ACTIVATIONS.setdefault(name, function) is not function:
+        raise ValueError(f"the activation name {name!r} is taken; choose another.")
+
+
+def get(identifier: Any) -> Activation:
+    """The activation named ``identifier``; None is the identity, a function is itself.
+
+    >>> get("relu")(jnp.asarray([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    if identifier is None:
+        return linear
+    if isinstance(identifier, str):
+        if identifier not in ACTIVATIONS:
+            raise ValueError(errors.unknown("activation", identifier, ACTIVATIONS))
+        return ACTIVATIONS[identifier]
+    if callable(identifier):
+        return identifier
+    raise TypeError(f"activation {identifier!r}: expected a name such as 'relu', a function, or None.")
+
+
+def name_of(activation: Activation) -> str | None:
+    """The name of a known activation, or None for a user's own function."""
+    return next((name for name, known in ACTIVATIONS.items() if known is activation), None)

@@ -1,0 +1,218 @@
+"""Initial weights by Keras's names and formulas, drawn by numpy (one eager JAX draw a parameter costs seconds)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from taut import identifiers
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+Shape = tuple[int, ...]
+# The standard deviation of a normal truncated at ±2: Keras divides by it so that the variance comes out as asked.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """Draws a float32 array. ``seed`` (where there is one) makes the draw its own, apart from the model's seed."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        seed = getattr(self, "seed", None)
+        return self.draw(shape, generator if seed is None else np.random.default_rng(seed)).astype(np.float32)
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Initializer:
+        return cls(**config)
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """Every entry ``value``."""
+
+    value: float = 0.0
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        return np.full(shape, self.value)
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """Every entry 0."""
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Ones(Initializer):
+    """Every entry 1."""
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        return np.ones(shape)
+
+
+@dataclass(frozen=True)
+class RandomUniform(Initializer):
+    """Uniform between ``minval`` and ``maxval``."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+    seed: int | None = None
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        return generator.uniform(self.minval, self.maxval, shape)
+
+
+@dataclass(frozen=True)
+class RandomNormal(Initializer):
+    """Normal with ``mean`` and ``stddev``."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: int | None = None
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        return generator.normal(self.mean, self.stddev, shape)
+
+
+def _truncated(shape: Shape, generator: np.random.Generator) -> np.ndarray:
+    """Standard normals, those beyond ±2 drawn again."""
+    out = generator.standard_normal(shape)
+    while (far := np.abs(out) > 2).any():
+        out[far] = generator.standard_normal(int(far.sum()))
+    return out
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """Normal with ``mean`` and ``stddev``, nothing beyond two ``stddev``."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: int | None = None
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        return self.mean + self.stddev * _truncated(shape, generator)
+
+
+def fans(shape: Shape) -> tuple[float, float]:
+    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included."""
+    if len(shape) < 2:
+        n = float(shape[0]) if shape else 1.0
+        return n, n
+    receptive = math.prod(shape[:-2])
+    return float(receptive * shape[-2]), float(receptive * shape[-1])
+
+
+@dataclass(frozen=True)
+class VarianceScaling(Initializer):
+    """Variance ``scale`` / fan, the fan being "fan_in", "fan_out" or "fan_avg"."""
+
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+    seed: int | None = None
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        fan_in, fan_out = fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return generator.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return generator.normal(0.0, math.sqrt(variance), shape)
+        return math.sqrt(variance) / _TRUNCATED_STDDEV * _truncated(shape, generator)
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("mode", ("fan_in", "fan_out", "fan_avg")),
+            ("distribution", ("truncated_normal", "untruncated_normal", "uniform")),
+        ):
+            if getattr(self, name) not in known:
+                raise ValueError(f"VarianceScaling: {name}={getattr(self, name)!r}, expected one of {known}.")
+
+
+def _scaling(name: str, scale: float, mode: str, distribution: str) -> type[Initializer]:
+    """Keras's named cases of variance scaling, each a class with a ``seed`` alone."""
+
+    @dataclass(frozen=True)
+    class Named(Initializer):
+        seed: int | None = None
+
+        def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+            return VarianceScaling(scale, mode, distribution).draw(shape, generator)
+
+    Named.__name__ = Named.__qualname__ = name
+    Named.__doc__ = f"Variance {scale:g} / {mode}, {distribution.replace('_', ' ')}."
+    return Named
+
+
+GlorotUniform = _scaling("GlorotUniform", 1.0, "fan_avg", "uniform")
+GlorotNormal = _scaling("GlorotNormal", 1.0, "fan_avg", "truncated_normal")
+HeUniform = _scaling("HeUniform", 2.0, "fan_in", "uniform")
+HeNormal = _scaling("HeNormal", 2.0, "fan_in", "truncated_normal")
+LecunUniform = _scaling("LecunUniform", 1.0, "fan_in", "uniform")
+LecunNormal = _scaling("LecunNormal", 1.0, "fan_in", "truncated_normal")
+
+for _class in (
+    Constant,
+    Zeros,
+    Ones,
+    RandomUniform,
+    RandomNormal,
+    TruncatedNormal,
+    VarianceScaling,
+    GlorotUniform,
+    GlorotNormal,
+    HeUniform,
+    HeNormal,
+    LecunUniform,
+    LecunNormal,
+):
+    identifiers.register("initializer", _class)
+
+
+def get(identifier: Any) -> Callable[..., np.ndarray]:
+    """An initializer from its name, its config, itself, or a function of ``(shape, generator)``."""
+    if callable(identifier) and not isinstance(identifier, Initializer | type):
+        return identifier
+    return identifiers.get("initializer", identifier)
+
+
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    return identifiers.serialize(initializer)
+
+
+def deserialize(config: dict[str, Any]) -> Initializer:
+    return identifiers.deserialize("initializer", config)

@@ -1,0 +1,88 @@
+"""Dense: the fully connected layer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+from flax import nnx
+
+from taut import activations, initializers, layouts
+from taut.layers._base import Layer, Shape, Source
+
+__all__ = ["Dense"]
+
+
+class Dense(Layer):
+    r"""A fully connected layer: activation(x · kernel + bias).
+
+    Args:
+        units: outputs a row, ≥ 1.
+        activation: a name such as "relu", a function in JAX, or None for the identity.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: how the weights start.
+        kernel_regularizer, bias_regularizer: penalties on the weights; terms, names or configs.
+        activity_regularizer: a penalty on the layer's output, divided by the batch size.
+        kernel_constraint, bias_constraint: sets that the weights are kept in, after every step.
+        input_shape: one row of the data without the batch axis; ``input_dim=n`` is ``input_shape=(n,)``.
+
+    Shapes: x (batch, ..., inputs); kernel (inputs, units); bias (units,); output (batch, ..., units).
+    """
+
+    PARAMETERS: ClassVar[tuple[str, ...]] = ("kernel", "bias")
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(units, bool) or not hasattr(units, "__index__") or units.__index__() < 1:
+            raise ValueError(f"Dense: units={units!r}, expected an integer ≥ 1.")
+        if "input_dim" in kwargs:
+            kwargs["input_shape"] = (kwargs.pop("input_dim"),)
+        super().__init__(
+            activity_regularizer=activity_regularizer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self.units = units.__index__()
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    @property
+    def built(self) -> bool:
+        return hasattr(self, "kernel")
+
+    def build(self, input_shape: Shape, source: Source) -> None:
+        shape = (input_shape[-1], self.units)
+        self.kernel = nnx.Param(jnp.asarray(source("kernel", shape, self.kernel_initializer)))
+        if self.use_bias:
+            self.bias = nnx.Param(jnp.asarray(source("bias", (self.units,), self.bias_initializer)))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def before_activation(self, x: Any) -> Any:
+        """x · kernel + bias: what the activation is given, the logits where it is a softmax."""
+        out = x @ self.kernel[...]
+        return out + self.bias[...] if self.use_bias else out
+
+    def __call__(self, x: Any) -> Any:
+        return self.activation(self.before_activation(x))
+
+
+layouts.register(Dense, layouts.KERNEL_AND_BIAS)

@@ -1,0 +1,98 @@
+"""Which role each parameter of each layer kind plays, and which axes are one unit's fan-in.
+
+A unit is one output of a layer: a column of a Dense kernel, a filter of a convolution, a row of an embedding.
+Its *fan-in* is the set of axes that run over its incoming weights, so a norm over the fan-in is the norm of one
+unit. Terms with ``axis=None`` use it; that is why ``MaxNorm(1.0)`` is right for every layer here, and wrong by
+default in Keras (on a convolution's kernel its ``axis=0`` leaves filters of norm 4.9).
+
+A new layer kind joins by one row: :func:`register`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Layout", "Parameter", "all_but_last", "layout_of", "register"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter's role ("kernel", "bias", "scale", ...) and its fan-in.
+
+    ``fan_in`` is a tuple of axes, or a function from ``(module, shape)`` to one.
+    """
+
+    role: str
+    fan_in: tuple[int, ...] | Callable[[Any, tuple[int, ...]], tuple[int, ...]]
+
+    def axes(self, module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The fan-in of this parameter of ``module``, as non-negative axes of an array of ``shape``."""
+        return self.fan_in(module, shape) if callable(self.fan_in) else self.fan_in
+
+
+Layout = Mapping[str, Parameter]
+
+
+def all_but_last(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Kernels whose last axis counts the units: Dense, and convolutions of any rank."""
+    return tuple(range(len(shape) - 1)) if len(shape) > 1 else (0,)
+
+
+def _leading_contracted(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """``nnx.LinearGeneral``: the contracted input axes come first, the output axes (heads, ...) last."""
+    out = module.out_features
+    n_out = len(out) if isinstance(out, tuple | list) else 1
+    return tuple(range(len(shape) - n_out))
+
+
+_BIAS = Parameter("bias", lambda module, shape: tuple(range(len(shape))))
+_SCALE = Parameter("scale", lambda module, shape: tuple(range(len(shape))))
+KERNEL_AND_BIAS: Layout = {"kernel": Parameter("kernel", all_but_last), "bias": _BIAS}
+_NORMALISER: Layout = {"scale": _SCALE, "bias": _BIAS}
+
+# Flax's own modules by class name, so that reading this table needs no Flax.
+_FLAX: dict[str, Layout] = {
+    "Linear": KERNEL_AND_BIAS,
+    "Conv": KERNEL_AND_BIAS,
+    "ConvTranspose": KERNEL_AND_BIAS,
+    "LinearGeneral": {"kernel": Parameter("kernel", _leading_contracted), "bias": _BIAS},
+    "Embed": {"embedding": Parameter("embedding", (1,))},
+    "BatchNorm": _NORMALISER,
+    "LayerNorm": _NORMALISER,
+    "RMSNorm": _NORMALISER,
+    "GroupNorm": _NORMALISER,
+    "InstanceNorm": _NORMALISER,
+}
+
+_REGISTERED: dict[type, Layout] = {}
+
+
+def register(kind: type, layout: Layout) -> None:
+    """Declare the layout of a layer kind: ``{"kernel": Parameter("kernel", (0,)), "bias": ...}``.
+
+    The keys are the attribute names of its parameters. Subclasses inherit it.
+
+    >>> class Scale: ...
+    >>> register(Scale, {"gain": Parameter("scale", (0,))})
+    >>> layout_of(Scale())["gain"].role
+    'scale'
+    """
+    for name, parameter in layout.items():
+        if not isinstance(parameter, Parameter):
+            raise TypeError(
+                f"layout of {kind.__name__}: {name!r} is {parameter!r}, expected a taut.layouts.Parameter, "
+                f'such as Parameter("kernel", (0,))'
+            )
+    _REGISTERED[kind] = dict(layout)
+
+
+def layout_of(module: Any) -> Layout | None:
+    """The layout declared for ``module``'s class or the nearest of its bases, or None."""
+    for kind in type(module).__mro__:
+        if kind in _REGISTERED:
+            return _REGISTERED[kind]
+        if kind.__module__.startswith("flax.nnx") and kind.__name__ in _FLAX:
+            return _FLAX[kind.__name__]
+    return None

@@ -1,0 +1,165 @@
+"""The training engine: many optimizer steps as one compiled loop.
+
+Data sit on the device; the order of an epoch is drawn on the host (on the CPU XLA's sort makes a shuffle as dear as
+the training) and each batch is gathered inside the loop. The number of steps is an argument of the compiled program,
+so an epoch can be run in chunks of about half a second without compiling again: the chunks serve the progress bar,
+Ctrl-C, and the search for the step at which a value stopped being finite.
+
+A program is compiled once for each (structure, shapes): strengths, bounds and learning rates are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from taut import transforms
+from taut.losses import Loss
+from taut.metrics import Metric
+from taut.model.network import Outputs, Structure, apply
+from taut.optimizers import Optimizer
+from taut.plan import Plan
+
+__all__ = ["Carry", "Data", "Program", "Sums", "loop", "measure", "predict", "run"]
+
+Array = jax.Array
+Params = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Program:
+    """The static half of a training step; hashable."""
+
+    structure: Structure
+    loss: Loss
+    metrics: tuple[Metric, ...]
+    watched: tuple[str, ...]  # layers whose output has an activity penalty
+    fused: bool  # the loss is computed from what the last activation is given
+
+
+class Data(NamedTuple):
+    """Rows on the device: inputs, labels and (or None) one weight a row."""
+
+    x: Array
+    y: Array
+    weight: Array | None
+
+
+class Carry(NamedTuple):
+    """What one step hands to the next."""
+
+    params: dict[str, Array]  # trainable
+    rest: Any  # batch statistics, random streams
+    state: transforms.StepState
+
+
+class Sums(NamedTuple):
+    """Sums over steps of values that are means over one batch."""
+
+    data_loss: Array
+    penalty: Array
+    metrics: tuple[Array, ...]
+
+
+def _zero_sums(program: Program) -> Sums:
+    zero = jnp.zeros((), jnp.float32)
+    return Sums(zero, zero, tuple(zero for _ in program.metrics))
+
+
+def _gather(data: Data, rows: Array) -> Data:
+    # "promise_in_bounds": the host drew the rows, so XLA need not check each one.
+    return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), data)
+
+
+def data_loss(program: Program, outputs: Outputs, batch: Data) -> Array:
+    """The mean over the batch of weight × loss (Keras's ``sum_over_batch_size``)."""
+    out = outputs.logits if program.fused else outputs.out
+    rows = program.loss.rows(batch.y, out, program.fused)
+    return jnp.mean(rows if batch.weight is None else rows * batch.weight)
+
+
+def metric_values(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
+    return tuple(
+        jnp.mean(m.rows(batch.y, outputs.logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out))
+        for m in program.metrics
+    )
+
+
+def objective(
+    program: Program, plan: Plan, params: Params, frozen: Params, rest: Any, batch: Data, *, training: bool
+) -> tuple[Array, tuple[Array, Array, Outputs]]:
+    """(what is differentiated, (data loss, its penalties, outputs)): penalties by gradient and of activities only."""
+    outputs = apply(program.structure, {**frozen, **params}, rest, batch.x, training=training, want=program.watched)
+    loss = data_loss(program, outputs, batch)
+    penalty = plan.penalty(params, modes=("gradient",)) + plan.activity_penalty(outputs.layers)
+    return loss + penalty, (loss, penalty, outputs)
+
+
+def _one_step(
+    program: Program, plan: Plan, optimizer: Optimizer, frozen: Params, patience: Array, batch: Data, carry: Carry, sums: Sums
+) -> tuple[Carry, Sums]:
+    gradient = jax.grad(objective, argnums=2, has_aux=True)
+    gradients, (loss, penalty, outputs) = gradient(
+        program, plan, carry.params, frozen, carry.rest, batch, training=True
+    )
+    penalty = penalty + plan.penalty(carry.params, modes=("proximal", "decoupled"))
+    params, state = transforms.step(optimizer, plan, carry.state, carry.params, gradients, patience)
+    metrics = metric_values(program, outputs, batch)
+    sums = Sums(
+        sums.data_loss + loss,
+        sums.penalty + penalty,
+        tuple(s + v for s, v in zip(sums.metrics, metrics, strict=True)),
+    )
+    return Carry(params, outputs.rest, state), sums
+
+
+def loop(
+    program: Program,
+    plan: Plan,
+    optimizer: Optimizer,
+    frozen: Params,
+    patience: Array,
+    data: Data,
+    order: Array,
+    start: Array,
+    stop: Array,
+    carry: Carry,
+) -> tuple[Carry, Sums, dict[str, Array]]:
+    """Steps ``start`` … ``stop``−1 of an epoch whose batches are the rows of ``order`` (steps, batch), int32.
+
+    Returns the carry, the sums over these steps, and by path whether every weight is finite.
+    """
+
+    def body(i: Array, loop_carry: tuple[Carry, Sums]) -> tuple[Carry, Sums]:
+        batch = _gather(data, jax.lax.dynamic_index_in_dim(order, i, keepdims=False))
+        return _one_step(program, plan, optimizer, frozen, patience, batch, *loop_carry)
+
+    carry, sums = jax.lax.fori_loop(start, stop, body, (carry, _zero_sums(program)))
+    return carry, sums, {path: jnp.isfinite(w).all() for path, w in carry.params.items()}
+
+
+# The carry is not donated: its start is what a non-finite step goes back to, and the one copy a chunk costs is
+# nothing beside half a second of steps.
+run = partial(jax.jit, static_argnums=0)(loop)
+
+
+@partial(jax.jit, static_argnums=(0, 6))
+def measure(
+    program: Program, plan: Plan, params: Params, rest: Any, data: Data, start: Array, size: int
+) -> Sums:
+    """Loss, penalties and metrics of the ``size`` rows from ``start`` on, in inference mode."""
+    batch = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), data)
+    _, (loss, penalty, outputs) = objective(program, plan, params, {}, rest, batch, training=False)
+    penalty = penalty + plan.penalty(params, modes=("proximal", "decoupled"))
+    return Sums(loss, penalty, metric_values(program, outputs, batch))
+
+
+@partial(jax.jit, static_argnums=0)
+def predict(structure: Structure, params: Params, rest: Any, x: Array) -> Array:
+    """The model's output for the rows ``x``, in inference mode."""
+    return apply(structure, params, rest, x, training=False).out

@@ -1,0 +1,246 @@
+"""A list of layers as one pure function: parameters by path, everything else as state.
+
+The layers are Flax NNX modules, taut's own or any other. :func:`split` takes them apart into a hashable structure
+(which keys compiled programs), a flat dict of parameters ``{"dense/kernel": array}`` and the remaining state (batch
+statistics, random streams); :func:`apply` runs them; :func:`write` puts new values back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+from taut import activations, identifiers, layouts
+from taut.layers import Layer
+from taut.plan import Entry
+
+__all__ = ["Structure", "apply", "build", "entries", "name_layers", "split", "write"]
+
+Shape = tuple[int, ...]
+Params = dict[str, jax.Array]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What a compiled program is keyed by: the layers without any of their numbers."""
+
+    names: tuple[str, ...]
+    train: Any  # nnx.GraphDef in training mode
+    evaluate: Any  # and in inference mode
+    keys: tuple[tuple[str, tuple[Any, ...]], ...]  # of each parameter: its path, and where NNX keeps it
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(path for path, _ in self.keys)
+
+
+def name_layers(layers: Sequence[Any]) -> tuple[str, ...]:
+    """A name for each layer: its own, or its class's in snake case, numbered as Keras does from the second on."""
+    names: list[str] = []
+    for i, layer in enumerate(layers):
+        first = next((j for j in range(i) if layers[j] is layer), None)
+        if first is not None:  # a shared layer: one set of weights, one name
+            names.append(names[first])
+            continue
+        own = getattr(layer, "name", None)
+        base = own if isinstance(own, str) and own else identifiers.snake_case(type(layer).__name__)
+        name, n = base, 0
+        while name in names:
+            if own == base:
+                raise ValueError(f"two layers are named {base!r}; names must be unique within a model.")
+            n += 1
+            name = f"{base}_{n}"
+        names.append(name)
+    return tuple(names)
+
+
+def build(layers: Sequence[Any], names: Sequence[str], input_shape: Shape, source: Callable[..., np.ndarray]) -> Shape:
+    """Make the parameters of every layer that has none yet; returns the shape of one row of output.
+
+    ``source(path, shape, initializer)`` gives each array.
+    """
+    shape = input_shape
+    for layer, name in zip(layers, names, strict=True):
+        if isinstance(layer, Layer):
+            declared = layer.input_shape
+            if declared is not None and declared != shape and layer is not layers[0]:
+                raise ValueError(
+                    f"layer {name!r} was given input_shape={declared}, but the layer before it gives rows of shape {shape}."
+                )
+            if not layer.built:
+                layer.build(shape, lambda key, *rest, name=name: source(f"{name}/{key}", *rest))
+            else:
+                check_input(layer, name, shape)
+            shape = layer.output_shape(shape)
+        else:
+            shape = foreign_output_shape(layer, name, shape)
+    return shape
+
+
+def check_input(layer: Layer, name: str, shape: Shape) -> None:
+    """A built layer's kernel must fit what comes before it."""
+    kernel = getattr(layer, "kernel", None)
+    if kernel is not None and kernel.shape[0] != shape[-1]:
+        raise ValueError(
+            f"layer {name!r} takes rows of {kernel.shape[0]} values (its kernel has shape {kernel.shape}), but what "
+            f"comes before it gives rows of shape {shape}."
+        )
+
+
+def foreign_output_shape(layer: Any, name: str, shape: Shape) -> Shape:
+    if not isinstance(layer, nnx.Module):
+        raise TypeError(f"layer {name!r} is {layer!r}, expected a taut layer or a Flax NNX module.")
+    graph, state = nnx.split(layer)
+
+    def run(state: Any, x: jax.Array) -> jax.Array:
+        return nnx.merge(graph, state)(x)
+
+    try:
+        out = jax.eval_shape(run, state, jax.ShapeDtypeStruct((2, *shape), "float32"))
+    except Exception as on_floats:
+        try:  # embeddings look rows up by integers
+            out = jax.eval_shape(run, state, jax.ShapeDtypeStruct((2, *shape), "int32"))
+        except Exception:
+            raise ValueError(
+                f"layer {name!r} ({type(layer).__name__}) cannot take rows of shape {shape}: {on_floats}"
+            ) from on_floats
+    return tuple(out.shape[1:])
+
+
+def _flat(nested: Mapping[Any, Any], prefix: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, (*prefix, key))
+        else:
+            yield (*prefix, key), value
+
+
+def _nested(flat: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[Any, Any]:
+    out: dict[Any, Any] = {}
+    for keys, value in flat:
+        here = out
+        for key in keys[:-1]:
+            here = here.setdefault(key, {})
+        here[keys[-1]] = value
+    return out
+
+
+def split(layers: Sequence[Any], names: Sequence[str]) -> tuple[Structure, Params, Any]:
+    """(structure, parameters by path, remaining state) of built layers; no array is copied.
+
+    Parameters come in the order of the layers, a layer's kernel before its bias as in Keras.
+    """
+    layers = list(layers)
+    view = nnx.view(layers, raise_if_not_found=False, deterministic=False, use_running_average=False)
+    train, params, rest = nnx.split(view, nnx.Param, ...)
+    view = nnx.view(layers, raise_if_not_found=False, deterministic=True, use_running_average=True)
+    evaluate = nnx.graphdef(view)
+    flat = {keys: value for keys, value in _flat(nnx.to_pure_dict(params))}
+    order = sorted(flat, key=lambda keys: (keys[0], *(_rank(key) for key in keys[1:])))
+    paths = {keys: "/".join([names[keys[0]], *map(str, keys[1:])]) for keys in order}
+    structure = Structure(tuple(names), train, evaluate, tuple((paths[keys], keys) for keys in order))
+    return structure, {paths[keys]: flat[keys] for keys in order}, nnx.to_pure_dict(rest)
+
+
+def _rank(key: Any) -> tuple[int, str]:
+    """Kernels before biases before everything else, then by name."""
+    order = ("kernel", "embedding", "scale", "bias")
+    return (order.index(key) if key in order else len(order), str(key).zfill(6))
+
+
+def _merge(structure: Structure, params: Mapping[str, Any], rest: Any, training: bool) -> list[Any]:
+    nested = _nested((keys, params[path]) for path, keys in structure.keys)
+    return nnx.merge(structure.train if training else structure.evaluate, nested, rest)
+
+
+class Outputs(NamedTuple):
+    """What one forward pass gives; ``logits`` is what the last activation was given, where there is one."""
+
+    out: jax.Array
+    logits: jax.Array | None
+    layers: dict[str, jax.Array]
+    rest: Any
+
+
+def apply(
+    structure: Structure, params: Mapping[str, Any], rest: Any, x: jax.Array, *, training: bool, want: Sequence[str] = ()
+) -> Outputs:
+    """Run the layers on a batch ``x``; the outputs of the layers named in ``want`` are returned as well."""
+    layers = _merge(structure, params, rest, training)
+    seen: dict[str, jax.Array] = {}
+    logits = None
+    for i, (name, layer) in enumerate(zip(structure.names, layers, strict=True)):
+        if i == len(layers) - 1 and hasattr(layer, "before_activation"):
+            logits = layer.before_activation(x)
+            x = layer.activation(logits)
+        else:
+            x = layer(x)
+        if name in want:
+            seen[name] = x
+    if training:
+        _, _, rest = nnx.split(layers, nnx.Param, ...)
+        rest = nnx.to_pure_dict(rest)
+    return Outputs(x, logits, seen, rest)
+
+
+def write(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], rest: Any = None) -> None:
+    """Put parameters (and state) back into the layers' own variables."""
+    layers = list(layers)
+    nnx.update(layers, _nested((keys, params[path]) for path, keys in structure.keys if path in params))
+    if rest:
+        nnx.update(layers, rest)
+
+
+def entries(
+    layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], attached: Mapping[str, Mapping[str, Any]]
+) -> list[Entry]:
+    """One plan entry for each parameter, with its role, fan-in and whatever terms its layer or ``attach`` gave it.
+
+    Raises:
+        ValueError: a layer has a term for a parameter that it does not have.
+    """
+    modules = dict(nnx.iter_modules(list(layers)))
+    out = []
+    for path, keys in structure.keys:
+        layer, name = layers[keys[0]], keys[-1]
+        owner = modules.get(tuple(keys[:-1]))
+        layout = layouts.layout_of(owner) or {}
+        shape = tuple(params[path].shape)
+        parameter = layout.get(str(name))
+        terms = dict(attached.get(path, {}))
+        if isinstance(layer, Layer) and len(keys) == 2:
+            for kind in ("regularizer", "constraint"):
+                terms.setdefault(kind, getattr(layer, f"{name}_{kind}", None))
+        out.append(
+            Entry(
+                path=path,
+                role=parameter.role if parameter else str(name),
+                shape=shape,
+                fan_in=parameter.axes(owner, shape) if parameter else None,
+                trainable=bool(getattr(layer, "trainable", True)),
+                regularizer=terms.get("regularizer"),
+                constraint=terms.get("constraint"),
+            )
+        )
+    for layer, name in zip(layers, structure.names, strict=True):
+        for parameter_name in getattr(layer, "PARAMETERS", ()):
+            for kind in ("regularizer", "constraint"):
+                argument = f"{parameter_name}_{kind}"
+                if f"{name}/{parameter_name}" not in params and getattr(layer, argument, None) is not None:
+                    raise ValueError(
+                        f"layer {name!r} has {argument}={getattr(layer, argument)}, but no {parameter_name} for it to "
+                        f"act on. Remove the term, or give the layer its {parameter_name} "
+                        f"({'use_bias=True' if parameter_name == 'bias' else 'see its arguments'})."
+                    )
+    return out
+
+
+def activation_name(layer: Any) -> str | None:
+    """The name of a layer's activation, where it has a known one."""
+    return activations.name_of(getattr(layer, "activation", None))

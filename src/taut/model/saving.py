@@ -1,0 +1,315 @@
+"""A model as one safetensors file: tensors for every array, JSON in its metadata for everything else.
+
+Reading one runs no code and can name none: only registered layers, terms, losses and optimizers are ever made, and
+arrays are checked against the file's own tensors before any memory is taken for them. A digest finds damage. Writing
+is atomic: a file of the same name is whole, the old one or the new one, at every moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from taut import identifiers, losses, optimizers, transforms
+from taut.model import network
+from taut.model.history import History
+
+if TYPE_CHECKING:
+    from taut.model.sequential import Sequential
+
+__all__ = ["FORMAT", "ModelFileError", "load_model", "save"]
+
+FORMAT = 1
+KEY = "taut"
+
+
+class ModelFileError(ValueError):
+    """A file that is no taut model, is damaged, or comes from a newer version."""
+
+
+# --- writing -------------------------------------------------------------------------------------------------------------
+
+
+def save(model: Sequential, path: str | os.PathLike[str]) -> None:
+    """Write ``model`` to ``path``, atomically."""
+    model._need_built()
+    structure, params, rest = model._split()
+    tensors = {f"params/{p}": np.asarray(w) for p, w in params.items()}
+    tensors |= {f"state/{name}": array for name, array in _leaves(rest)}
+    if model._state is not None:
+        tensors |= {f"training/{name}": array for name, array in _leaves(model._state)}
+    body = json.dumps(_describe(model), allow_nan=False, sort_keys=True)
+    _write(Path(path), tensors, {KEY: body, "digest": _digest(body, tensors)})
+
+
+def _describe(model: Sequential) -> dict[str, Any]:
+    from taut import __version__
+
+    names = network.name_layers(model.layers)
+    layers = []
+    for i, (name, layer) in enumerate(zip(names, model.layers, strict=True)):
+        first = next(j for j, other in enumerate(model.layers) if other is layer)
+        layers.append({"shared_with": first} if first < i else {"name": name, **_layer(name, layer)})
+    compiled = None
+    if model.loss is not None and model.optimizer is not None:
+        compiled = {
+            "optimizer": optimizers.serialize(model.optimizer),
+            "loss": losses.serialize(model.loss),
+            "metrics": [_metric(m) for m in model.metrics],
+            "terms": model.terms,
+        }
+    history = model.history
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "name": model.name,
+        "seed": model.seed,
+        "input_shape": list(model.input_shape or ()),
+        "layers": layers,
+        "attached": {
+            path: {kind: identifiers.serialize(term) for kind, term in terms.items()}
+            for path, terms in model._attached.items()
+        },
+        "compile": compiled,
+        "history": None if history is None else _plain_history(history),
+        "metadata": model.metadata,
+    }
+
+
+def _layer(name: str, layer: Any) -> dict[str, Any]:
+    try:
+        return identifiers.serialize(layer) or {}
+    except (TypeError, AttributeError) as error:
+        raise TypeError(
+            f"layer {name!r} ({type(layer).__name__}) cannot be saved: {error} A model file names no code, so a layer "
+            f"of your own needs get_config, from_config and taut.identifiers.register('layer', {type(layer).__name__})."
+        ) from error
+
+
+def _metric(metric: Any) -> Any:
+    if isinstance(metric, str):
+        return metric
+    if isinstance(metric, losses.Loss):
+        return losses.serialize(metric)
+    raise TypeError(f"metric {metric!r} is a plain function, which a model file cannot name; use a name or a loss.")
+
+
+def _plain_history(history: History) -> dict[str, Any]:
+    # JSON has no NaN or infinity; a run that ended so keeps its record up to there.
+    def number(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    values = {key: [number(v) for v in column] for key, column in history.history.items()}
+    return {
+        "seed": history.seed,
+        "params": history.params,
+        "history": values,
+        "epoch": history.epoch,
+        "settled": history.settled,
+    }
+
+
+def _leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
+    """The arrays of a pytree by the names of their places; random keys as their data."""
+    return [
+        (jax.tree_util.keystr(path, simple=True, separator="/"), np.asarray(_raw(leaf)))
+        for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]
+    ]
+
+
+def _raw(leaf: Any) -> Any:
+    return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+
+def _digest(body: str, tensors: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(body.encode())
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name])
+        digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _write(path: Path, tensors: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:
+    import safetensors.numpy
+
+    payload = safetensors.numpy.save({n: np.ascontiguousarray(a) for n, a in tensors.items()}, metadata)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}. Make it first.")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot save to {path}: it is a folder. Name a file, such as {path / 'model.taut'}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+# --- reading -------------------------------------------------------------------------------------------------------------
+
+
+def load_model(path: str | os.PathLike[str]) -> Sequential:
+    """The model that ``save`` wrote, ready to predict, to be inspected, and to go on training.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ModelFileError: it is no taut model, is truncated or altered, comes from a newer version, or names a layer or
+            term that is not registered.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no model file {path}.")
+    tensors, body = _read(path)
+    try:
+        description = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: its description is no valid JSON ({error}); the file is damaged.") from error
+    version = description.get("format") if isinstance(description, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ModelFileError(f"{path}: has no format number; this is no taut model file.")
+    if version > FORMAT:
+        raise ModelFileError(
+            f"{path}: was written by taut {description.get('version')} in format {version}, but this version reads up to "
+            f"format {FORMAT}. Update taut to load it."
+        )
+    try:
+        return _rebuild(description, tensors)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+        what = f"has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ModelFileError(f"{path}: cannot be made a model: {what}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    import safetensors
+
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
+        raise ModelFileError(
+            f"{path}: cannot be read as a taut model file ({error}); it is truncated, or was never one. "
+            f"A model file is what model.save(path) writes."
+        ) from error
+    body = metadata.get(KEY)
+    if body is None:
+        raise ModelFileError(f"{path}: is a safetensors file, but holds no taut model; write one with model.save(path).")
+    if metadata.get("digest") != _digest(body, tensors):
+        raise ModelFileError(f"{path}: its contents do not match its digest; the file was altered or damaged.")
+    return tensors, body
+
+
+def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Sequential:
+    from taut.model.sequential import Sequential
+
+    for name, array in tensors.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ModelFileError(f"the tensor {name!r} holds NaN or infinity.")
+    layers: list[Any] = []
+    for item in description["layers"]:
+        if "shared_with" in item:
+            layers.append(layers[int(item["shared_with"])])
+            continue
+        layer = identifiers.deserialize("layer", {k: v for k, v in item.items() if k != "name"})
+        layers.append(layer)
+    model = Sequential(name=str(description["name"]))
+    model.layers = layers  # not add(): that would draw weights, of whatever size the file asks for
+    model.seed = int(description["seed"])
+    input_shape = tuple(int(n) for n in description["input_shape"])
+    model._build(input_shape, _from_file(tensors))
+    structure, params, rest = model._split()
+    expected = {f"params/{p}" for p in params}
+    found = {name for name in tensors if name.startswith("params/")}
+    if expected != found:
+        odd = sorted(expected ^ found)[0]
+        raise ModelFileError(f"the tensor {odd!r} is {'missing' if odd in expected else 'of no layer'}.")
+    values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
+    model._attached = {
+        str(path): {str(kind): identifiers.deserialize(str(kind), term) for kind, term in terms.items()}
+        for path, terms in description["attached"].items()
+    }
+    state = _fill("state/", rest, tensors)
+    network.write(model.layers, structure, model._bind(structure, values, "keras").project(values), state)
+    compiled = description["compile"]
+    if compiled is not None:
+        metrics = [m if isinstance(m, str) else losses.deserialize(m) for m in compiled["metrics"]]
+        optimizer, loss = optimizers.deserialize(compiled["optimizer"]), losses.deserialize(compiled["loss"])
+        model.compile(optimizer, loss, metrics, compiled["terms"])
+        if any(name.startswith("training/") for name in tensors):
+            assert model.optimizer is not None
+            trainable = {e.path for e in model.plan.entries if e.trainable}
+            template = transforms.init(
+                model.optimizer.prepared(), model.plan, {p: w for p, w in values.items() if p in trainable}
+            )
+            model._state = _fill("training/", template, tensors)
+    if description["history"] is not None:
+        history = description["history"]
+        values_by_key = {
+            key: [float("nan") if v is None else v for v in column] for key, column in history["history"].items()
+        }
+        model.history = History(history["seed"], history["params"], values_by_key, history["epoch"], history["settled"])
+    model.metadata = dict(description["metadata"])
+    return model
+
+
+def _from_file(tensors: Mapping[str, np.ndarray]) -> Callable[..., np.ndarray]:
+    """A source of parameters that hands out the file's tensors, so nothing larger than the file is ever made."""
+
+    def source(path: str, shape: tuple[int, ...], initializer: Any) -> np.ndarray:
+        if initializer is None:  # a random stream; its state follows
+            return np.asarray(0)
+        array = tensors.get(f"params/{path}")
+        if array is None:
+            raise ModelFileError(f"the tensor 'params/{path}' is missing.")
+        if array.shape != shape:
+            raise ModelFileError(f"the tensor 'params/{path}' has shape {array.shape}, but its layer needs {shape}.")
+        return array
+
+    return source
+
+
+def _fit(name: str, array: np.ndarray, like: jax.Array) -> jax.Array:
+    if array.shape != like.shape or array.dtype != like.dtype:
+        raise ModelFileError(
+            f"the tensor {name!r} is {array.dtype} of shape {array.shape}, expected {like.dtype} of shape {like.shape}."
+        )
+    return jnp.asarray(array)
+
+
+def _fill(prefix: str, template: Any, tensors: Mapping[str, np.ndarray]) -> Any:
+    """``template`` with its leaves taken from the file."""
+
+    def take(path: Any, leaf: Any) -> Any:
+        name = prefix + jax.tree_util.keystr(path, simple=True, separator="/")
+        if name not in tensors:
+            raise ModelFileError(f"the tensor {name!r} is missing.")
+        raw = _fit(name, tensors[name], _raw(leaf))
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(raw, impl=jax.random.key_impl(leaf))
+        return raw
+
+    return jax.tree_util.tree_map_with_path(take, template)

@@ -1,0 +1,534 @@
+"""Sequential: a stack of layers that is compiled, fitted, evaluated and saved as in Keras.
+
+Longer than most files because it is the one front door; everything it does lives in a module of its own.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from taut import constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
+from taut.regularizers import Acting
+from taut.layers import Layer
+from taut.model import data as adapt
+from taut.model import engine, network, settling
+from taut.model.engine import Carry, Data, Program
+from taut.model.history import History
+from taut.model.progress import Progress, show
+from taut.model.training import Totals, Trainer, train
+from taut.plan import Plan, bind
+
+__all__ = ["Sequential"]
+
+Shape = tuple[int, ...]
+EVALUATION_ROWS = 4096  # rows of one compiled evaluation
+
+
+class Sequential:
+    """A stack of layers, each taking the one before it.
+
+    Args:
+        layers: taut layers, and any Flax NNX module that is called with one array.
+        name: for the summary.
+
+    Attributes:
+        layers: the layers.
+        plan: which term acts where, over which axes, in which mode; print it.
+        params: parameters by path, as JAX arrays: ``{"dense/kernel": ..., "dense/bias": ...}``.
+        seed: what the initial weights were drawn from.
+        metadata: a dict of plain JSON data that is saved with the model, for the user's own use.
+
+    >>> import numpy as np
+    >>> import taut
+    >>> model = taut.Sequential([taut.layers.Dense(1, kernel_constraint="non_neg", input_shape=(3,))])
+    >>> bool((model.params["dense/kernel"] >= 0).all())
+    True
+    """
+
+    def __init__(self, layers: Sequence[Any] | None = None, name: str = "sequential") -> None:
+        self.name = name
+        self.layers: list[Any] = []
+        self.metadata: dict[str, Any] = {}
+        self.seed = utils.draw_seed()
+        self.history: History | None = None
+        self.input_shape: Shape | None = None
+        self.output_shape: Shape | None = None
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss | None = None
+        self.metrics: list[Any] = []
+        self.terms = "exact"
+        self._attached: dict[str, dict[str, Any]] = {}
+        self._state: transforms.StepState | None = None
+        self._generator = np.random.default_rng(self.seed)
+        for layer in layers or ():
+            self.add(layer)
+
+    def __repr__(self) -> str:
+        return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
+
+    # --- building ----------------------------------------------------------------------------------------------------
+
+    def add(self, layer: Any) -> None:
+        """Put ``layer`` on top; it is built at once where its input's shape is known."""
+        if not isinstance(layer, nnx.Module):
+            raise TypeError(f"layer {layer!r}: expected a taut layer (taut.layers.Dense, ...) or a Flax NNX module.")
+        self.layers.append(layer)
+        try:
+            if self.input_shape is None:
+                self.input_shape = getattr(self.layers[0], "input_shape", None)
+            if self.input_shape is not None:
+                self.build(self.input_shape)
+        except Exception:
+            self.layers.pop()
+            raise
+
+    @property
+    def built(self) -> bool:
+        return self.output_shape is not None
+
+    def build(self, input_shape: Any) -> None:
+        """Make the parameters for rows of ``input_shape`` (no batch axis), inside their constraints."""
+        self._build(tuple(input_shape), self._draw)
+
+    def _draw(self, path: str, shape: Shape, initializer: Callable[..., np.ndarray] | None) -> np.ndarray:
+        if initializer is None:  # a layer's own random stream
+            return self._generator.integers(2**31)  # type: ignore[return-value]
+        return np.asarray(initializer(shape, self._generator), np.float32)
+
+    def _build(self, input_shape: Shape, source: Callable[..., np.ndarray]) -> None:
+        if not self.layers:
+            raise ValueError("this Sequential has no layers; give it some: Sequential([layers.Dense(10)]).")
+        self.output_shape = network.build(self.layers, self._names, input_shape, source)
+        self.input_shape = input_shape
+        structure, params, _ = self._split()
+        feasible = self._bind(structure, params, "keras").project(params)
+        network.write(self.layers, structure, feasible)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return network.name_layers(self.layers)
+
+    def _split(self) -> tuple[network.Structure, network.Params, Any]:
+        return network.split(self.layers, self._names)
+
+    def _need_built(self) -> None:
+        if not self.built:
+            raise ValueError(
+                "this model has no weights yet: its input's shape is unknown. Give the first layer input_shape=(n,), or "
+                "call fit or build first."
+            )
+
+    # --- terms -------------------------------------------------------------------------------------------------------
+
+    def attach(self, terms: Mapping[str, Any]) -> None:
+        """Put regularizers and constraints on a finished (or pretrained, or foreign) model.
+
+        Args:
+            terms: from a parameter's path, or a pattern such as "*/kernel", to a regularizer, a constraint, a list of
+                both, or None to take its terms away. "dense/activity" is the output of the layer "dense".
+
+        Raises:
+            ValueError: a pattern that matches nothing; the message lists the nearest paths.
+
+        >>> import taut
+        >>> model = taut.Sequential([taut.layers.Dense(2, input_shape=(3,))])
+        >>> model.attach({"*/kernel": [taut.regularizers.L1(0.1), taut.constraints.NonNeg()]})
+        >>> model.plan["dense/kernel"].mode
+        'proximal'
+        """
+        self._need_built()
+        structure, params, _ = self._split()
+        targets = [*params, *(f"{name}/activity" for name in dict.fromkeys(structure.names))]
+        chosen: dict[str, dict[str, Any]] = {path: dict(old) for path, old in self._attached.items()}
+        for pattern, value in terms.items():
+            found = fnmatch.filter(targets, pattern)
+            if not found:
+                raise ValueError(errors.unknown("parameter path or pattern", pattern, targets))
+            if "*" in pattern:
+                found = [path for path in found if not path.endswith("/activity")] or found
+            for path in found:
+                chosen[path] = {**chosen.get(path, {}), **_sort_terms(path, value)}
+        before = self._attached
+        self._attached = chosen
+        try:
+            plan = self._bind(structure, params, self.terms)
+        except Exception:
+            self._attached = before
+            raise
+        self._state = None
+        network.write(self.layers, structure, plan.project(params))
+
+    @property
+    def plan(self) -> Plan:
+        """Which term acts on which parameter, over which axes, in which mode."""
+        self._need_built()
+        structure, params, _ = self._split()
+        return self._bind(structure, params, self.terms)
+
+    def _bind(self, structure: network.Structure, params: network.Params, rule: str) -> Plan:
+        entries = network.entries(self.layers, structure, params, self._attached)
+        activities = []
+        for layer, name in zip(self.layers, structure.names, strict=True):
+            term = getattr(layer, "activity_regularizer", None)
+            term = self._attached.get(f"{name}/activity", {}).get("regularizer", term)
+            if term is not None:
+                activities.append((name, term))
+        return bind(entries, activities, rule=rule)
+
+    # --- compile -----------------------------------------------------------------------------------------------------
+
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None, terms: str = "exact"
+    ) -> None:
+        """Say how to train.
+
+        Args:
+            optimizer: a name ("sgd", "adam", "adamw", "rmsprop", "adagrad"), an optimizer, or an optax transformation.
+            loss: a name ("mse", "mae", "categorical_crossentropy", "sparse_categorical_crossentropy",
+                "binary_crossentropy"), a loss, or a function of (y_true, y_pred) in JAX.
+            metrics: names such as "accuracy", losses, or functions of (y_true, y_pred) in JAX.
+            terms: "exact" (kinks by proximal steps and bounds by projections, in the optimizer's metric) or "keras"
+                (every regularizer by gradient, every projection Euclidean: Keras's own trajectory).
+
+        Raises:
+            ValueError: an unknown name, or an optimizer without a known step asked for a proximal one.
+        """
+        if isinstance(metrics, str) or (metrics is not None and not isinstance(metrics, list | tuple)):
+            raise TypeError(f"metrics={metrics!r}: expected a list, such as ['accuracy'].")
+        if terms not in ("exact", "keras"):
+            raise ValueError(f'terms={terms!r}: expected "exact" or "keras".')
+        new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
+        before = (self.optimizer, self.loss, self.metrics, self.terms, self._state)
+        self.optimizer, self.loss, self.metrics, self.terms = new_optimizer, new_loss, list(metrics or ()), terms
+        self._state = None
+        try:
+            if self.built:
+                self._check_metric(self.plan)
+                if self.loss is not None:
+                    self._metrics()
+        except Exception:
+            self.optimizer, self.loss, self.metrics, self.terms, self._state = before
+            raise
+
+    def _check_metric(self, plan: Plan) -> None:
+        assert self.optimizer is not None
+        if plan.metric_paths and not self.optimizer.has_size:
+            entry = plan[plan.metric_paths[0]]
+            term = entry.regularizer if entry.mode == "proximal" else entry.constraint
+            raise ValueError(
+                f"{entry.path}: {term} needs the optimizer's effective step, which is not known for "
+                f"{type(self.optimizer).__name__}. Give taut.optimizers.Optax(tx, step_size=...), use one of sgd, adam, "
+                f'adamw, rmsprop, adagrad, or compile(..., terms="keras").'
+            )
+
+    def _need_compiled(self) -> losses.Loss:
+        if self.loss is None or self.optimizer is None:
+            raise ValueError('this model has no loss yet: call model.compile(optimizer="adam", loss="mse") first.')
+        return self.loss
+
+    def _metrics(self) -> tuple[metrics.Metric, ...]:
+        assert self.loss is not None and self.output_shape is not None
+        return tuple(metrics.get(m, self.loss, self.output_shape) for m in self.metrics)
+
+    def _program(self, structure: network.Structure, plan: Plan) -> Program:
+        loss = self._need_compiled()
+        last = self.layers[-1]
+        fused = (
+            loss.fused_with is not None
+            and not loss.from_logits
+            and hasattr(last, "before_activation")
+            and network.activation_name(last) == loss.fused_with
+        )
+        return Program(structure, loss, self._metrics(), tuple(a.layer for a in plan.activities), fused)
+
+    # --- fit, evaluate, predict ----------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        settle: int = 0,
+    ) -> History:
+        """Train on rows ``x`` with labels ``y``.
+
+        Args:
+            x: (rows, ...) numbers: numpy, JAX, PyTorch, lists, pandas or polars.
+            y: one label a row, as the loss takes them.
+            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too.
+            epochs: passes over the data.
+            verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
+            validation_split: the fraction of the *last* rows that is held out.
+            validation_data: (x, y) or (x, y, sample_weight), measured after each epoch.
+            shuffle: whether each epoch visits the rows in a new order.
+            class_weight: {class number: weight}.
+            sample_weight: one weight ≥ 0 a row.
+            initial_epoch: the number of the first epoch, for training that goes on.
+            settle: full-batch proximal-gradient steps at the end. Minibatches are noisy, so no method identifies
+                exactly which weights are zero; a few dozen of these steps do.
+
+        Returns:
+            A History with ``loss``, ``data_loss``, ``penalty``, the metrics, and their ``val_`` twins.
+
+        Raises:
+            ValueError: shapes or labels that do not fit, NaN or infinity in the data, an empty table. Nothing of the
+                model has changed then.
+            NonFiniteError: a loss or a weight stopped being finite; the last good weights stay.
+        """
+        loss = self._need_compiled()
+        epochs, initial_epoch, settle = (
+            _integer(name, value, 0) for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch), ("settle", settle))
+        )
+        size = 32 if batch_size is None else _integer("batch_size", batch_size, 1)
+        rows = adapt.inputs(x, self.input_shape, integers=self._takes_integers)
+        if batch_size is not None and size > len(rows):
+            raise ValueError(f"batch_size={size} is above the number of rows, {len(rows)}; expected 1 to {len(rows)}.")
+        if not self.built:
+            self.build(rows.shape[1:])
+        assert self.output_shape is not None and self.optimizer is not None
+        targets = adapt.labels(y, loss, self.output_shape, len(rows))
+        weight = adapt.row_weights(sample_weight, len(rows))
+        if class_weight is not None:
+            by_class = adapt.class_weights(class_weight, targets)
+            weight = by_class if weight is None else weight * by_class
+        progress = Progress(verbose, epochs)
+        validation = None
+        if validation_data is not None:
+            validation = self._data(*_unpack(validation_data), prefix="validation_data ")
+        elif validation_split:
+            kept = adapt.split_off(validation_split, len(rows))
+            # Keras does not weight the held-out rows by class, but does by sample.
+            held = None if sample_weight is None else adapt.row_weights(sample_weight, len(rows))[kept:]  # type: ignore[index]
+            validation = Data(jnp.asarray(rows[kept:]), jnp.asarray(targets[kept:]), _device(held))
+            rows, targets, weight = rows[:kept], targets[:kept], None if weight is None else weight[:kept]
+        elif isinstance(validation_split, bool) or not isinstance(validation_split, int | float):
+            adapt.split_off(validation_split, len(rows))
+        data = Data(jnp.asarray(rows), jnp.asarray(targets), _device(weight))
+
+        structure, params, rest = self._split()
+        plan = self._bind(structure, params, self.terms)
+        self._check_metric(plan)
+        program = self._program(structure, plan)
+        trainable = {e.path for e in plan.entries if e.trainable}
+        frozen = {p: w for p, w in params.items() if p not in trainable}
+        params = {p: w for p, w in params.items() if p in trainable}
+        prepared = self.optimizer.prepared()
+        state = transforms.init(prepared, plan, params)
+        if self._state is not None and _same_layout(self._state, state):
+            state = self._state
+        seed = utils.draw_seed()
+        steps = -(-len(rows) // size)
+        history = History(seed=seed, params={"epochs": epochs, "steps": steps, "batch_size": size})
+        trainer = Trainer(program, plan, self.optimizer, frozen, data, size, Carry(params, rest, state), seed, shuffle)
+
+        def validate(epoch: int) -> dict[str, float]:
+            assert validation is not None
+            weights = {**frozen, **self._ready(trainer)}
+            return self._measure(program, trainer.plan, weights, trainer.carry.rest, validation, size).values("val_")
+
+        progress.start((epochs - initial_epoch) * steps)
+        try:
+            train(trainer, history, range(initial_epoch, epochs), progress, validate if validation else None)
+            if settle:
+                new, history.settled = settling.settle(
+                    program, trainer.plan, trainer.carry.params, frozen, trainer.carry.rest, data, settle
+                )
+                trainer.carry = trainer.carry._replace(params=new)
+        finally:  # also after Ctrl-C or a value that is not finite: the last good weights stay
+            network.write(self.layers, structure, self._ready(trainer), trainer.carry.rest)
+            self._state = trainer.carry.state
+            self.history = history
+        return history
+
+    def _ready(self, trainer: Trainer) -> dict[str, jax.Array]:
+        """The weights to use: the projected averages where the optimizer keeps them."""
+        carry = trainer.carry
+        if not trainer.optimizer.use_ema:
+            return carry.params
+        return transforms.averaged(trainer.plan, carry.state.average, carry.params)
+
+    @property
+    def _takes_integers(self) -> bool:
+        first = next((layer for layer in self.layers if type(layer).__name__ != "Input"), None)
+        return first is not None and not isinstance(first, Layer)
+
+    def _data(self, x: Any, y: Any, sample_weight: Any = None, prefix: str = "") -> Data:
+        loss = self._need_compiled()
+        assert self.output_shape is not None
+        rows = adapt.inputs(x, self.input_shape, what=f"{prefix}x", integers=self._takes_integers)
+        targets = adapt.labels(y, loss, self.output_shape, len(rows), what=f"{prefix}y")
+        weight = adapt.row_weights(sample_weight, len(rows), what=f"{prefix}sample_weight")
+        return Data(jnp.asarray(rows), jnp.asarray(targets), _device(weight))
+
+    def _measure(self, program: Program, plan: Plan, params: Any, rest: Any, data: Data, batch: int) -> Totals:
+        # The size of a slice shows in activity penalties only, where it is the user's batch.
+        size = min(batch if program.watched else EVALUATION_ROWS, len(data.x))
+        totals = Totals(tuple(m.name for m in program.metrics))
+        for start in range(0, len(data.x), size):
+            n = min(size, len(data.x) - start)
+            totals.add(engine.measure(program, plan, params, rest, data, start, n), n, 1)
+        return totals
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int = 32,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss (all penalties included, as Keras) and metrics on rows ``x`` with labels ``y``.
+
+        Returns:
+            The loss, or [loss, metrics ...] where there are metrics, or with ``return_dict`` a dict that also has
+            ``data_loss`` and ``penalty``.
+        """
+        self._need_built()
+        data = self._data(x, y, sample_weight)
+        structure, params, rest = self._split()
+        plan = self._bind(structure, params, self.terms)
+        program = self._program(structure, plan)
+        size = _integer("batch_size", batch_size, 1)
+        values = self._measure(program, plan.as_arrays(), params, rest, data, size).values()
+        if verbose not in (0, "auto"):
+            print(show(values))
+        if return_dict:
+            return values
+        scores = [values["loss"], *(values[m.name] for m in program.metrics)]
+        return scores if len(scores) > 1 else scores[0]
+
+    def predict(self, x: Any, batch_size: int = EVALUATION_ROWS, verbose: Any = 0) -> np.ndarray:
+        """The model's output for each row of ``x``: a numpy array of shape (rows, ...)."""
+        self._need_built()
+        rows = adapt.inputs(x, self.input_shape, integers=self._takes_integers)
+        structure, params, rest = self._split()
+        size = _integer("batch_size", batch_size, 1)
+        parts = []
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            # Rounded up to a power of two, so that any number of rows is served by a few programs.
+            padded = np.zeros((1 << (len(part) - 1).bit_length(), *part.shape[1:]), part.dtype)
+            padded[: len(part)] = part
+            parts.append(np.asarray(engine.predict(structure, params, rest, jnp.asarray(padded)))[: len(part)])
+        return np.concatenate(parts)
+
+    def __call__(self, x: Any) -> jax.Array:
+        """The output for a batch ``x`` as a JAX array, in inference mode."""
+        self._need_built()
+        structure, params, rest = self._split()
+        return engine.predict(structure, params, rest, jnp.asarray(x))
+
+    # --- weights -----------------------------------------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, jax.Array]:
+        """Parameters by path."""
+        self._need_built()
+        return self._split()[1]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the parameters, layer by layer, a kernel before its bias."""
+        return [np.array(w) for w in self.params.values()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put weights in, in the order of ``get_weights``; they are projected onto their constraints.
+
+        Raises:
+            ValueError: another number of arrays, another shape (naming the parameter), or a value that is not finite.
+                The model keeps the weights it had.
+        """
+        self._need_built()
+        structure, params, _ = self._split()
+        if len(weights) != len(params):
+            raise ValueError(
+                f"set_weights: got {len(weights)} arrays, expected {len(params)}: {', '.join(params)}."
+            )
+        new = {}
+        for (path, old), given in zip(params.items(), weights, strict=True):
+            array = np.asarray(given, np.float32)
+            if array.shape != old.shape:
+                raise ValueError(f"set_weights: {path} got shape {array.shape}, expected {old.shape}.")
+            if not np.isfinite(array).all():
+                raise ValueError(f"set_weights: {path} holds NaN or infinity; expected finite numbers.")
+            new[path] = jnp.asarray(array).astype(old.dtype)
+        network.write(self.layers, structure, self._bind(structure, params, "keras").project(new))
+
+    def count_params(self) -> int:
+        """How many numbers the parameters hold."""
+        return sum(w.size for w in self.params.values())
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers, their output shapes and parameter counts, and the audit of terms."""
+        from taut.model.summary import summary
+
+        print_fn(summary(self))
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    def save(self, path: Any) -> None:
+        """Write the model to one safetensors file, atomically: weights, architecture, terms, optimizer, history."""
+        from taut.model.saving import save
+
+        save(self, path)
+
+
+def _sort_terms(path: str, value: Any) -> dict[str, Any]:
+    """A user's terms for one path as {"regularizer": ..., "constraint": ...}."""
+    if value is None:
+        return {"regularizer": None} if path.endswith("/activity") else {"regularizer": None, "constraint": None}
+    parts = value if isinstance(value, list | tuple) else [value]
+    rs = [p for p in parts if isinstance(p, regularizers.Regularizer | Acting)]
+    cs = [p for p in parts if isinstance(p, constraints.Constraint)]
+    if len(rs) + len(cs) != len(parts):
+        odd = next(p for p in parts if not isinstance(p, regularizers.Regularizer | Acting | constraints.Constraint))
+        raise TypeError(
+            f"{path}: {odd!r} is no term; expected a taut regularizer such as taut.regularizers.L1(0.01), a constraint "
+            f"such as taut.constraints.NonNeg(), or a list of both."
+        )
+    if cs and path.endswith("/activity"):
+        raise ValueError(f"{path}: {cs[0]} is a constraint; an activity can be regularized only.")
+    out: dict[str, Any] = {}
+    if rs:
+        out["regularizer"] = rs[0] if len(rs) == 1 else sum(rs[1:], start=rs[0])
+    if cs:
+        out["constraint"] = constraints.get(cs if len(cs) > 1 else cs[0])
+    return out
+
+
+def _same_layout(a: Any, b: Any) -> bool:
+    def shapes(tree: Any) -> Any:
+        return jax.tree.structure(tree), [(x.shape, x.dtype) for x in jax.tree.leaves(tree)]
+
+    return shapes(a) == shapes(b)
+
+
+def _unpack(validation_data: Any) -> tuple[Any, ...]:
+    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+        raise ValueError("validation_data: expected (x, y) or (x, y, sample_weight).")
+    return tuple(validation_data)
+
+
+def _device(array: np.ndarray | None) -> jax.Array | None:
+    return None if array is None else jnp.asarray(array)
+
+
+def _integer(name: str, value: Any, low: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < low:
+        raise ValueError(f"{name}={value!r}, expected an integer ≥ {low}.")
+    return value.__index__()

@@ -1,0 +1,43 @@
+"""A model's layers as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taut.layers import Layer
+from taut.model import network
+
+if TYPE_CHECKING:
+    from taut.model.sequential import Sequential
+
+__all__ = ["summary"]
+
+
+def summary(model: Sequential) -> str:
+    """Layers, output shapes and parameter counts, then the audit of terms."""
+    names = network.name_layers(model.layers)
+    if not model.built:
+        rows = [(n, type(layer).__name__, "not built", "?") for n, layer in zip(names, model.layers, strict=True)]
+        return _table(model.name, rows) + "\nNot built yet: the input's shape is unknown."
+    params = model.params
+    rows = []
+    shape = model.input_shape
+    assert shape is not None
+    for name, layer in zip(names, model.layers, strict=True):
+        if isinstance(layer, Layer):
+            shape = layer.output_shape(shape)
+        else:
+            shape = network.foreign_output_shape(layer, name, shape)
+        count = sum(w.size for path, w in params.items() if path.startswith(f"{name}/"))
+        rows.append((name, type(layer).__name__, f"(rows, {', '.join(map(str, shape))})", f"{count:,}"))
+    total = model.count_params()
+    frozen = sum(params[e.path].size for e in model.plan.entries if not e.trainable)
+    lines = [_table(model.name, rows), f"parameters: {total:,}" + (f", of which frozen: {frozen:,}" if frozen else "")]
+    return "\n".join([*lines, "", str(model.plan)])
+
+
+def _table(name: str, rows: list[tuple[str, str, str, str]]) -> str:
+    table = [("layer", "kind", "output", "parameters"), *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(4)]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
+    return "\n".join([f"model {name!r}", lines[0], "  ".join("─" * w for w in widths), *lines[1:]])

@@ -1,0 +1,307 @@
+"""Optimizers in Keras's update rules and defaults, each of which also knows its own per-entry step.
+
+A proximal step has to be taken in the metric of the optimizer's step, or training converges to the neighbour of the
+optimum. An optimizer's *effective step* is the update's response to a constant gradient: SGD lr/(1−momentum), Adam
+lr·√(1−β₂ᵗ)/(√v+ε), RMSprop lr/√(v+ε) (over 1−momentum), Adagrad lr/√(a+ε).
+
+Rules that match optax's are optax's; the Adam family is ours, because Keras adds ε to the root of the *uncorrected*
+second moment (optax's form is 4e-3 away after 100 steps, this one 1e-7).
+
+Each optimizer is a frozen dataclass and a JAX pytree whose numbers are leaves: a new learning rate costs no
+compilation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from taut import errors, identifiers
+from taut._term import Term, number
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optax", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+
+Tree = Any
+EPSILON = 1e-7  # Keras's default
+
+
+def positive(owner: str, name: str, value: Any, default: Any = None) -> Any:
+    """A number > 0, or an array of them."""
+    value = errors.not_negative(owner, name, value, default)
+    if errors.is_concrete(value) and value == 0:
+        raise ValueError(f"{owner}({name}=0): {name} must be above 0.")
+    return value
+
+
+def fraction(owner: str, name: str, value: Any, default: Any = None) -> Any:
+    """A number in [0, 1), or an array of them."""
+    value = errors.not_negative(owner, name, value, default)
+    if errors.is_concrete(value) and value >= 1:
+        raise ValueError(f"{owner}({name}={value}): {name} must be in [0, 1).")
+    return value
+
+
+def _count(owner: str, name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError(f"{owner}({name}={value!r}): expected an integer ≥ 1, or None.")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Optimizer(Term):
+    """What every optimizer takes, in Keras's words.
+
+    Args:
+        learning_rate: > 0.
+        weight_decay: decoupled: w ← w − lr·weight_decay·w before each update, for every trainable parameter.
+        clipnorm: each parameter's gradient is scaled down to at most this L2 norm.
+        clipvalue: each gradient entry is clipped into ±clipvalue.
+        global_clipnorm: all gradients together are scaled down to at most this L2 norm. At most one of the three.
+        use_ema: keep a moving average of the *projected* weights and put it in their place when ``fit`` ends.
+        ema_momentum: the average's memory, in [0, 1).
+        ema_overwrite_frequency: also put it in their place every so many steps.
+        gradient_accumulation_steps: average the gradients of this many batches for one step; prox, projection and
+            averages act once a step, never once a batch.
+    """
+
+    weight_decay: float | None = number(None, check=errors.not_negative, optional=True)
+    clipnorm: float | None = number(None, check=positive, optional=True)
+    clipvalue: float | None = number(None, check=positive, optional=True)
+    global_clipnorm: float | None = number(None, check=positive, optional=True)
+    use_ema: bool = False
+    ema_momentum: float = number(0.99, check=fraction)
+    ema_overwrite_frequency: int | None = None
+    gradient_accumulation_steps: int | None = None
+
+    kind: ClassVar[str] = "optimizer"
+    #: the metric is a moving average, so it fades between an entry's gradients
+    forgets: ClassVar[bool] = False
+    #: whether the effective step is known
+    has_size: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        owner = type(self).__name__
+        clips = [n for n in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, n) is not None]
+        if len(clips) > 1:
+            raise ValueError(f"{owner}: {' and '.join(clips)} are both given; expected at most one way to clip.")
+        _count(owner, "ema_overwrite_frequency", self.ema_overwrite_frequency)
+        _count(owner, "gradient_accumulation_steps", self.gradient_accumulation_steps)
+        if self.ema_overwrite_frequency is not None and not self.use_ema:
+            raise ValueError(f"{owner}: ema_overwrite_frequency is given, but use_ema is False; set use_ema=True.")
+
+    def prepared(self) -> Optimizer:
+        """The same optimizer as a compiled program takes it: float32 arrays, and None for a momentum of 0 (no buffer)."""
+        plain = dataclasses.replace(self, momentum=None) if getattr(self, "momentum", None) == 0 else self
+        return jax.tree.map(lambda n: jnp.asarray(n, jnp.float32), plain)
+
+    if TYPE_CHECKING:  # a field of each subclass, which puts it where Keras has it among the arguments
+
+        @property
+        def learning_rate(self) -> Any: ...
+
+    @property
+    def accumulates(self) -> bool:
+        return (self.gradient_accumulation_steps or 1) > 1
+
+    def transformation(self) -> optax.GradientTransformation:
+        """The update rule in optax's form (``init`` and ``update``), learning rate included."""
+        raise NotImplementedError
+
+    def size(self, state: Any, path: str) -> Any:
+        """The effective step of the parameter at ``path``: a number, or shaped like it. ``state`` is after the update."""
+        raise NotImplementedError
+
+    def clip(self, gradients: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        """The gradients, clipped as asked."""
+        if self.clipvalue is not None:
+            return {p: jnp.clip(g, -self.clipvalue, self.clipvalue) for p, g in gradients.items()}
+        if self.clipnorm is not None:
+            return {p: g * _shrink(jnp.sum(g * g), self.clipnorm) for p, g in gradients.items()}
+        if self.global_clipnorm is not None:
+            scale = _shrink(sum(jnp.sum(g * g) for g in gradients.values()), self.global_clipnorm)
+            return {p: g * scale for p, g in gradients.items()}
+        return gradients
+
+
+def _shrink(square: Any, most: Any) -> Any:
+    norm = jnp.sqrt(square)
+    return jnp.where(norm > most, most / jnp.where(norm > 0, norm, 1), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class SGD(Optimizer):
+    """m ← momentum·m + g; w ← w − lr·m (with Nesterov: w − lr·(g + momentum·m)).
+
+    >>> SGD(0.5, momentum=0.5).size(None, "dense/kernel")  # how far a constant gradient of 1 moves a weight
+    1.0
+    """
+
+    learning_rate: float = number(0.01, check=positive)
+    momentum: float | None = number(0.0, check=fraction, optional=True)
+    nesterov: bool = False
+
+    def transformation(self) -> optax.GradientTransformation:
+        return optax.chain(*_momentum(self.momentum, self.nesterov), optax.scale(-self.learning_rate))
+
+    def size(self, state: Any, path: str) -> Any:
+        return self.learning_rate / (1 - (0.0 if self.momentum is None else self.momentum))
+
+
+def _momentum(momentum: Any, nesterov: bool = False) -> tuple[optax.GradientTransformation, ...]:
+    return () if momentum is None else (optax.trace(momentum, nesterov),)
+
+
+class AdamState(NamedTuple):
+    """Steps taken, and the first and second moments of the gradients."""
+
+    count: jax.Array
+    m: Tree
+    v: Tree
+
+
+def keras_adam(
+    learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any
+) -> optax.GradientTransformation:
+    """Adam in Keras's form: w ← w − α·m/(√v + ε) with α = lr·√(1−β₂ᵗ)/(1−β₁ᵗ).
+
+    Reference: Kingma & Ba, Adam (2015), the efficient order of computation at the end of §2.
+    """
+
+    def init(params: Tree) -> AdamState:
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return AdamState(jnp.zeros((), jnp.int32), zeros, zeros)
+
+    def update(gradients: Tree, state: AdamState, params: Tree | None = None) -> tuple[Tree, AdamState]:
+        count = state.count + 1
+        m = jax.tree.map(lambda m, g: m + (g - m) * (1 - beta_1), state.m, gradients)
+        v = jax.tree.map(lambda v, g: v + (g * g - v) * (1 - beta_2), state.v, gradients)
+        alpha = learning_rate * jnp.sqrt(1 - beta_2**count) / (1 - beta_1**count)
+        updates = jax.tree.map(lambda m, v: -alpha * m / (jnp.sqrt(v) + epsilon), m, v)
+        return updates, AdamState(count, m, v)
+
+    return optax.GradientTransformation(init, update)
+
+
+@dataclass(frozen=True, eq=False)
+class Adam(Optimizer):
+    """Adam, with ε outside the root of the uncorrected second moment, as Keras has it."""
+
+    learning_rate: float = number(0.001, check=positive)
+    beta_1: float = number(0.9, check=fraction)
+    beta_2: float = number(0.999, check=fraction)
+    epsilon: float = number(EPSILON, check=positive)
+    forgets: ClassVar[bool] = True
+
+    def transformation(self) -> optax.GradientTransformation:
+        return keras_adam(self.learning_rate, self.beta_1, self.beta_2, self.epsilon)
+
+    def size(self, state: AdamState, path: str) -> jax.Array:
+        corrected = self.learning_rate * jnp.sqrt(1 - self.beta_2**state.count)
+        return corrected / (jnp.sqrt(state.v[path]) + self.epsilon)
+
+
+@dataclass(frozen=True, eq=False)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (0.004 by default)."""
+
+    weight_decay: float | None = number(0.004, check=errors.not_negative)
+
+
+@dataclass(frozen=True, eq=False)
+class RMSprop(Optimizer):
+    """v ← rho·v + (1−rho)·g²; w ← w − lr·g/√(v+ε), the quotient passed through ``momentum``."""
+
+    learning_rate: float = number(0.001, check=positive)
+    rho: float = number(0.9, check=fraction)
+    momentum: float | None = number(0.0, check=fraction, optional=True)
+    epsilon: float = number(EPSILON, check=positive)
+    forgets: ClassVar[bool] = True
+
+    def transformation(self) -> optax.GradientTransformation:
+        return optax.chain(
+            optax.scale_by_rms(decay=self.rho, eps=self.epsilon),
+            *_momentum(self.momentum),
+            optax.scale(-self.learning_rate),
+        )
+
+    def size(self, state: Any, path: str) -> jax.Array:
+        rate = self.learning_rate / (1 - (0.0 if self.momentum is None else self.momentum))
+        return rate / jnp.sqrt(state[0].nu[path] + self.epsilon)
+
+
+@dataclass(frozen=True, eq=False)
+class Adagrad(Optimizer):
+    """a ← a + g²; w ← w − lr·g/√(a+ε)."""
+
+    learning_rate: float = number(0.001, check=positive)
+    initial_accumulator_value: float = number(0.1, check=errors.not_negative)
+    epsilon: float = number(EPSILON, check=positive)
+
+    def transformation(self) -> optax.GradientTransformation:
+        return optax.chain(
+            optax.scale_by_rss(self.initial_accumulator_value, eps=self.epsilon), optax.scale(-self.learning_rate)
+        )
+
+    def size(self, state: Any, path: str) -> jax.Array:
+        return self.learning_rate / jnp.sqrt(state[0].sum_of_squares[path] + self.epsilon)
+
+
+@dataclass(frozen=True, eq=False)
+class Optax(Optimizer):
+    """Any optax transformation as an optimizer.
+
+    Args:
+        tx: the transformation, learning rate included.
+        step_size: ``step_size(state, path)`` gives the effective step after an update (the update's response to a
+            constant gradient of 1), a number or shaped like the parameter. Without it, terms that act by a proximal
+            step or by projection in a metric are refused.
+        learning_rate: for decoupled decay alone; the transformation has its own.
+    """
+
+    tx: optax.GradientTransformation
+    step_size: Callable[[Any, str], Any] | None = None
+    learning_rate: float = number(1.0, check=positive)
+
+    @property
+    def has_size(self) -> bool:  # type: ignore[override]
+        return self.step_size is not None
+
+    def transformation(self) -> optax.GradientTransformation:
+        return optax.GradientTransformation(*self.tx)  # a pytree's static half comes back as a plain tuple
+
+    def size(self, state: Any, path: str) -> Any:
+        assert self.step_size is not None
+        return self.step_size(state, path)
+
+    def get_config(self) -> dict[str, Any]:
+        raise ValueError("an Optax optimizer wraps functions, which a model file cannot name; compile after loading.")
+
+
+for _class in (SGD, Adam, AdamW, RMSprop, Adagrad):
+    identifiers.register("optimizer", _class)
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer from its name ("adam", ...), its config, itself, or an optax transformation.
+
+    >>> get("sgd").learning_rate
+    0.01
+    """
+    if isinstance(identifier, optax.GradientTransformation):
+        return Optax(identifier)
+    if identifier is None:
+        raise ValueError('optimizer=None: expected a name such as "adam", or an optimizer.')
+    return identifiers.get("optimizer", identifier)
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    return identifiers.serialize(optimizer)
+
+
+def deserialize(config: dict[str, Any]) -> Optimizer:
+    return identifiers.deserialize("optimizer", config)
