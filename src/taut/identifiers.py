@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from taut import errors
 _HOMES = {
     "regularizer": "taut.regularizers",
     "constraint": "taut.constraints",
-    "initializer": "taut.layers",
+    "initializer": "taut.initializers",
     "layer": "taut.layers",
     "loss": "taut.losses",
     "metric": "taut.metrics",
@@ -25,6 +26,7 @@ _HOMES = {
 }
 _by_name: dict[str, dict[str, type]] = {}
 _kind_of: dict[type, str] = {}
+_aliases: dict[str, set[str]] = {}
 
 
 def register(kind: str, cls: type, *aliases: str) -> type:
@@ -48,6 +50,7 @@ def register(kind: str, cls: type, *aliases: str) -> type:
             )
         names[_key(name)] = cls
     _kind_of[cls] = kind
+    _aliases.setdefault(kind, set()).update(aliases)
     return cls
 
 
@@ -68,6 +71,23 @@ def get(kind: str, identifier: Any) -> Any:
         return identifier()
     wrap = getattr(importlib.import_module(_HOMES[kind]), f"as_{kind}", None) if kind in _HOMES else None
     return identifier if wrap is None else wrap(identifier)
+
+
+def names(kind: str) -> list[str]:
+    """Every name and alias of a kind, as Keras writes them: snake case."""
+    if kind in _HOMES:
+        importlib.import_module(_HOMES[kind])
+    return sorted({snake_case(c.__name__) for c in _by_name.get(kind, {}).values()} | _aliases.get(kind, set()))
+
+
+def snake_case(name: str) -> str:
+    """Keras's way of naming a class's objects.
+
+    >>> snake_case("MeanSquaredError"), snake_case("LSTMCell"), snake_case("L1")
+    ('mean_squared_error', 'lstm_cell', 'l1')
+    """
+    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name))
+    return name.lower()
 
 
 def serialize(obj: Any, for_keras: Any = None) -> dict[str, Any] | None:
