@@ -1,0 +1,88 @@
+"""What every command shares: one message instead of a traceback, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["Command", "check_out", "heading", "note", "replace_file"]
+
+# What taut and the libraries under it raise about what they were given. Anything else is a fault of ours.
+_EXPECTED = (ValueError, TypeError, OSError, ModuleNotFoundError, ArithmeticError)
+
+
+class Command(click.Command):
+    """A command whose errors are one message and exit code 1, unless ``--debug`` asks for the traceback."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        debug = ctx.params.pop("debug", False)
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as error:
+            if debug:
+                raise
+            raise click.ClickException(_message(error)) from None
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    if isinstance(error, _EXPECTED) and str(error):
+        return str(error)
+    name = type(error).__name__
+    return f"{name}: {error}\nThis is a fault in taut. Run again with --debug and report what it says."
+
+
+def heading(text: str) -> None:
+    click.echo()
+    click.secho(text, bold=True)
+
+
+def note(text: str) -> None:
+    """Something the user should look at; goes to standard error, so that a pipe stays clean."""
+    click.echo(click.style("note: ", fg="yellow") + text, err=True)
+
+
+def check_out(out: Path, *inputs: Path) -> None:
+    """Refuse, before any work is done, a place that cannot be written or that is one of the inputs.
+
+    Raises:
+        click.BadParameter: with the reason.
+    """
+    hint = "'--out'"
+    if out.is_dir():
+        raise click.BadParameter(f"{out} is a directory; expected the name of a file.", param_hint=hint)
+    if not out.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no directory {out.parent}; make it first.", param_hint=hint)
+    if not os.access(out.absolute().parent, os.W_OK):
+        raise click.BadParameter(f"the directory {out.parent} cannot be written to.", param_hint=hint)
+    for path in inputs:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise click.BadParameter(f"{out} is what is read; it would be overwritten.", param_hint=hint)
+
+
+def replace_file(out: Path, write: Callable[[Path], None]) -> None:
+    """Write beside ``out`` and put it in place in one move: an error leaves what was there untouched."""
+    handle, name = tempfile.mkstemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=out.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp's is 0600
+        temporary.replace(out)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,146 @@
+"""What the terms did to the weights, in numbers: pure functions over arrays, and over a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "WeightRow",
+    "accuracy_under_noise",
+    "ignored_inputs",
+    "inputs_ignored",
+    "weight_row",
+    "weights_table",
+]
+
+Axes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class WeightRow:
+    """One parameter: how many zeros, how large, how far outside its constraint.
+
+    ``smallest_norm`` and ``largest_norm`` are of one unit's incoming weights; ``idle_units`` counts the units
+    that have none left. A bias is one unit.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    zeros: int
+    smallest: float
+    largest: float
+    smallest_norm: float
+    largest_norm: float
+    idle_units: int
+    units: int
+    violation: float | None = None  # None: no constraint
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def zero_share(self) -> float:
+        return self.zeros / self.size if self.size else 0.0
+
+
+def weight_row(path: str, w: Any, fan_in: Axes | None = None, violation: float | None = None) -> WeightRow:
+    """Measure one parameter.
+
+    Args:
+        path: its name.
+        w: any array; measured in float64.
+        fan_in: the axes that run over one unit's incoming weights; by default all but the last, and axis 0
+            of a vector, as everywhere in taut.
+        violation: how far it is outside its constraint, if it has one.
+
+    >>> row = weight_row("kernel", [[0.0, 3.0], [0.0, -4.0]])
+    >>> row.zeros, row.zero_share, row.largest_norm, row.idle_units
+    (2, 0.5, 5.0, 1)
+    """
+    w = np.asarray(w, dtype=np.float64)
+    norms = np.sqrt(np.sum(np.square(w), axis=_axes(w, fan_in)))
+    empty = w.size == 0
+    return WeightRow(
+        path=path,
+        shape=w.shape,
+        zeros=int(np.sum(w == 0)),
+        smallest=0.0 if empty else float(w.min()),
+        largest=0.0 if empty else float(w.max()),
+        smallest_norm=0.0 if empty else float(norms.min()),
+        largest_norm=0.0 if empty else float(norms.max()),
+        idle_units=0 if empty else int(np.sum(norms == 0)),
+        units=int(norms.size),
+        violation=violation,
+    )
+
+
+def ignored_inputs(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
+    """The inputs that reach no unit: every weight from them is exactly zero. Ascending indices.
+
+    The inputs run along the last axis of the fan-in (for a convolution they are its channels).
+
+    >>> ignored_inputs([[0.0, 0.0], [0.0, 1e-9]])
+    array([0])
+    """
+    w = np.asarray(kernel)
+    axis = _axes(w, fan_in)[-1]
+    others = tuple(i for i in range(w.ndim) if i != axis)
+    return np.flatnonzero(np.all(w == 0, axis=others))
+
+
+def weights_table(model: Any) -> list[WeightRow]:
+    """One row a parameter of a model, in the order of its plan."""
+    params, plan = model.params, model.plan
+    outside = plan.violations(params)
+    return [
+        weight_row(entry.path, params[entry.path], entry.fan_in, outside.get(entry.path))
+        for entry in plan.entries
+    ]
+
+
+def inputs_ignored(model: Any) -> np.ndarray:
+    """The inputs of a model that its first kernel ignores; empty if it has no kernel. Ascending indices."""
+    for entry in model.plan.entries:
+        if entry.role == "kernel":
+            return ignored_inputs(model.params[entry.path], entry.fan_in)
+    return np.arange(0)
+
+
+def accuracy_under_noise(
+    predict: Callable[[np.ndarray], Any],
+    x: np.ndarray,
+    labels: np.ndarray,
+    noise: float,
+    *,
+    draws: int = 5,
+    seed: int = 0,
+) -> float:
+    """The share of rows classified rightly when Gaussian noise is added to every input, over several draws.
+
+    Args:
+        predict: from inputs to one score a class, such as ``model.predict``.
+        x: inputs, shape (rows, ...).
+        labels: the right class of each row, as an index.
+        noise: standard deviation, in the units of ``x``.
+        draws: how many times the noise is drawn.
+        seed: the same seed gives the same noise, so that models are compared on the same inputs.
+    """
+    if noise < 0 or draws < 1:
+        raise ValueError(f"noise is {noise:g} and draws is {draws}; expected noise >= 0 and draws >= 1.")
+    draw = np.random.default_rng(seed)
+    hits: list[float] = []
+    for _ in range(draws):
+        noisy = (x + noise * draw.standard_normal(x.shape)).astype(x.dtype)
+        hits.append(float(np.mean(np.argmax(np.asarray(predict(noisy)), axis=-1) == labels)))
+    return float(np.mean(hits))
+
+
+def _axes(w: np.ndarray, fan_in: Axes | Sequence[int] | None) -> Axes:
+    if fan_in is not None:
+        return tuple(axis % w.ndim for axis in fan_in)
+    return tuple(range(w.ndim - 1)) if w.ndim > 1 else tuple(range(w.ndim))
