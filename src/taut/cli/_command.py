@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,27 @@ _EXPECTED = (ValueError, TypeError, OSError, ModuleNotFoundError, ArithmeticErro
 
 
 class Command(click.Command):
-    """A command whose errors are one message and exit code 1, unless ``--debug`` asks for the traceback."""
+    """A command whose errors are one message and exit code 1, unless ``--debug`` asks for the traceback.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Args:
+        sections: headings for ``--help``, each with the names of its options; what is left comes last.
+    """
+
+    def __init__(
+        self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.sections = sections or {}
         self.params.append(click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        records = {option.name: record for option in options if (record := option.get_help_record(ctx))}
+        for title, names in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([records.pop(name) for name in names])
+        with formatter.section("Other options" if self.sections else "Options"):
+            formatter.write_dl(list(records.values()))
 
     def invoke(self, ctx: click.Context) -> Any:
         debug = ctx.params.pop("debug", False)

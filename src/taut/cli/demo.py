@@ -39,10 +39,11 @@ Examples:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the picture, demo.png, goes.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=60, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), metavar="N", default=60, show_default=True)
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=click.IntRange(0),
+    metavar="N",
     default=0,
     show_default=True,
     help="Of the split, the weights, the order and the noise.",

@@ -55,7 +55,22 @@ def _term_option(role: str, kind: str, where: str) -> Any:
     )
 
 
-@click.command(cls=Command, epilog=EXAMPLES)
+SECTIONS = {
+    "The table": ("target", "task", "drop", "max_levels", "separator"),
+    "The network": ("hidden", "activation"),
+    "Terms": (
+        "kernel_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+    ),
+    "Training": ("optimizer", "learning_rate", "epochs", "batch_size", "settle", "test_fraction", "seed"),
+    "The result": ("out",),
+}
+
+
+@click.command(cls=Command, epilog=EXAMPLES, sections=SECTIONS)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--target", "-t", required=True, metavar="COLUMN", help="The column to predict.")
 @click.option(
@@ -69,7 +84,8 @@ def _term_option(role: str, kind: str, where: str) -> Any:
 @click.option(
     "--task",
     type=click.Choice(["classification", "regression"]),
-    help="What the target is. By default, read off it.",
+    metavar="TASK",
+    help="classification or regression. By default, read off the target.",
 )
 @click.option(
     "--drop",
@@ -85,16 +101,22 @@ def _term_option(role: str, kind: str, where: str) -> Any:
     metavar="WIDTHS",
     help="Units of the hidden layers: 64,32; none for a linear model.",
 )
-@click.option("--activation", default="relu", show_default=True, help="Of the hidden layers.")
+@click.option("--activation", metavar="NAME", default="relu", show_default=True, help="Of the hidden layers.")
 @_term_option("kernel", "regularizer", "the kernel of every layer")
 @_term_option("bias", "regularizer", "the bias of every layer")
 @_term_option("activity", "regularizer", "the outputs of the hidden layers")
 @_term_option("kernel", "constraint", "the kernel of every layer")
 @_term_option("bias", "constraint", "the bias of every layer")
-@click.option("--optimizer", default="adam", show_default=True, help="sgd, adam, adamw, rmsprop or adagrad.")
-@click.option("--learning-rate", type=float, help="By default, the optimizer's own.")
-@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True)
+@click.option(
+    "--optimizer",
+    metavar="NAME",
+    default="adam",
+    show_default=True,
+    help="sgd, adam, adamw, rmsprop or adagrad.",
+)
+@click.option("--learning-rate", type=float, metavar="RATE", help="By default, the optimizer's own.")
+@click.option("--epochs", type=click.IntRange(1), metavar="N", default=100, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), metavar="N", default=32, show_default=True)
 @click.option(
     "--settle",
     type=click.IntRange(0),
@@ -105,18 +127,21 @@ def _term_option(role: str, kind: str, where: str) -> Any:
 @click.option(
     "--test-fraction",
     type=click.FloatRange(0, 1, max_open=True),
+    metavar="SHARE",
     default=0.2,
     show_default=True,
     help="Rows held out for the score; 0 trains on all.",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=click.IntRange(0),
+    metavar="N",
     help="Of the split, the weights and the order. By default drawn, and printed.",
 )
 @click.option(
     "--max-levels",
     type=click.IntRange(1),
+    metavar="N",
     default=50,
     show_default=True,
     help="The most levels of a text column with a feature each.",

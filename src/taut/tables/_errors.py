@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
+
+from taut.errors import nearest
 
 __all__ = ["TableError", "listed", "no_such_column"]
 
@@ -25,7 +26,6 @@ def listed(names: Iterable[object], limit: int = 6) -> str:
 
 
 def no_such_column(name: str, columns: Sequence[str], source: str) -> TableError:
-    folded = {column.casefold(): column for column in columns}
-    near = [folded[match] for match in difflib.get_close_matches(name.casefold(), list(folded), n=3)]
+    near = nearest(name, columns)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     return TableError(f"{source} has no column {name!r}. {hint}It has: {listed(columns, 12)}.")

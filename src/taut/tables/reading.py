@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taut._extras import require
-from taut.tables._errors import TableError, listed
+from taut.tables._errors import TableError, listed, no_such_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,8 +67,15 @@ class Table:
         lines = None if self.lines is None else [self.lines[row] for row in index]
         return replace(self, frame=self.frame[index], lines=lines)
 
-    def drop(self, *names: str) -> Table:
-        return replace(self, frame=self.frame.drop(*names)) if names else self
+    def dropping(self, name: str) -> Table:
+        """The same table without one column.
+
+        Raises:
+            TableError: there is none of that name.
+        """
+        if name not in self.columns:
+            raise no_such_column(name, self.columns, self.source)
+        return replace(self, frame=self.frame.drop(name))
 
 
 def read_table(path: str | Path, separator: str | None = None) -> Table:
