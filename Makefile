@@ -32,9 +32,10 @@ check: $(VENV)/.test  ## format, lint, types, tests, docs
 	$(BIN)/pyright
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-format: $(VENV)/.test  ## put the code in order
+format: $(VENV)/.test  ## put the code in order, and the sources that the documents show
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/python -m tests.test_docs
 
 bench: $(VENV)/.test .venv-keras/.ready  ## measure every figure of the README beside its peers
 	$(BIN)/python -m benchmarks

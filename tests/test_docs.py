@@ -2,11 +2,14 @@
 
 A ```` ```python ```` block is run as it stands, the blocks of one document one after the other in one
 namespace and an empty folder; a ```` ```console ```` block has its ``$`` lines run there too, and the lines
-that follow, if any, are compared with what was printed (``...`` stands for anything). The only way out is
-to say so in the line before the block: ``<!-- not run: the reason -->``.
+that follow, if any, are compared with what was printed (``...`` stands for anything). The only ways out are
+said in the line before the block: ``<!-- not run: the reason -->``, or, for one that shows the real source
+of an object, ``<!-- source: taut.regularizers.L1 -->``. That one is held to it; ``make format`` renews it.
 """
 
 import doctest
+import importlib
+import inspect
 import os
 import re
 import subprocess
@@ -20,7 +23,8 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 LANGUAGES = {"python", "console", "text", "toml", "json", "make"}
-MARK = re.compile(r"<!-- not run: \S.* -->")
+NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
+SOURCE = re.compile(r"<!-- source: (taut[\w.]*)\.(\w+) -->")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,11 @@ class Block:
     line: int  # of its first line of code, from 1
     language: str
     source: str
-    runs: bool
+    mark: str  # the line of text before it
+
+    @property
+    def runs(self) -> bool:
+        return not (NOT_RUN.fullmatch(self.mark) or SOURCE.fullmatch(self.mark))
 
     @property
     def place(self) -> str:
@@ -48,11 +56,27 @@ def blocks_of(document: Path) -> list[Block]:
             start = number
             continue
         before = next((text for text in reversed(lines[:start]) if text.strip()), "")
-        body = "\n".join(lines[start + 1 : number]) + "\n"
-        found.append(Block(document, start + 2, lines[start][3:], body, not MARK.fullmatch(before.strip())))
+        body = "".join(f"{text}\n" for text in lines[start + 1 : number])
+        found.append(Block(document, start + 2, lines[start][3:], body, before.strip()))
         start = None
     assert start is None, f"{document.name}:{start}: this block has no end"
     return found
+
+
+def shown_source(block: Block) -> str:
+    mark = SOURCE.fullmatch(block.mark)
+    assert mark
+    return inspect.getsource(getattr(importlib.import_module(mark[1]), mark[2]))
+
+
+def refresh(document: Path) -> None:
+    """Write every block that shows a source as that source is now."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    for block in reversed(blocks_of(document)):
+        if SOURCE.fullmatch(block.mark):
+            first = block.line - 1
+            lines[first : first + block.source.count("\n")] = shown_source(block).splitlines()
+    document.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def run_python(block: Block, names: dict[str, object]) -> None:
@@ -105,6 +129,11 @@ def test_examples_run(document: Path, tmp_path: Path, monkeypatch: pytest.Monkey
             run_python(block, names)
         elif block.runs and block.language == "console":
             run_console(block, tmp_path)
+        elif shown := SOURCE.fullmatch(block.mark):
+            source = inspect.getsource(getattr(importlib.import_module(shown[1]), shown[2]))
+            assert block.source == source, (
+                f"{block.place}: {shown[1]}.{shown[2]} has changed; show it as it is"
+            )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -139,6 +168,8 @@ def test_decisions_have_numbers_of_their_own() -> None:
         ("```console\n$ echo one\ntwo\n```\n", "printed"),
         ("```console\nno command\n```\n", "begin with"),
         ("```\nno language\n```\n", "which language"),
+        ("<!-- source: taut.models.nothing -->\n\n```python\n```\n", "no attribute 'nothing'"),
+        ("<!-- source: taut.regularizers.get -->\n\n```python\nold\n```\n", "has changed"),
         ("<!-- not run: -->\n\n```python\n1 / 0\n```\n", "division by zero"),
     ],
 )
@@ -147,7 +178,7 @@ def test_a_broken_example_fails(
 ) -> None:
     document = tmp_path / "broken.md"
     document.write_text(text)
-    with pytest.raises((AssertionError, ZeroDivisionError), match=fault):
+    with pytest.raises((AssertionError, AttributeError, ZeroDivisionError), match=fault):
         test_examples_run(document, tmp_path, monkeypatch)
 
 
@@ -161,3 +192,8 @@ def test_examples_share_names_and_a_marked_one_is_left_alone(
         "```console\n$ echo a \\\n  b\na ...\n```\n"
     )
     test_examples_run(document, tmp_path, monkeypatch)
+
+
+if __name__ == "__main__":
+    for name in DOCUMENTS:
+        refresh(name)
