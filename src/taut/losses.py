@@ -190,7 +190,9 @@ class SparseCategoricalCrossentropy(_Crossentropy):
                 f"{(len(y), *output_shape[:-1])}.{hint}"
             )
         if y.dtype.kind not in "fiub":
-            raise ValueError(f"labels have dtype {y.dtype}, expected class numbers 0 … {classes - 1}; encode them first.")
+            raise ValueError(
+                f"labels have dtype {y.dtype}, expected class numbers 0 … {classes - 1}; encode them first."
+            )
         bad = (y != np.floor(y)) | (y < 0) | (y >= classes) if y.dtype.kind == "f" else (y < 0) | (y >= classes)
         if bad.any():
             row = int(np.argwhere(bad)[0][0])

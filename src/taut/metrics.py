@@ -81,9 +81,7 @@ def get(identifier: Any, loss: losses.Loss, output_shape: tuple[int, ...]) -> Me
             return Metric(identifier, _ACCURACIES[identifier], on_logits=True)
         known = losses.identifiers.names("loss")
         if identifier not in known:
-            raise ValueError(
-                errors.unknown("metric", identifier, [*_ANY_ACCURACY, *_ACCURACIES, *known])
-            )
+            raise ValueError(errors.unknown("metric", identifier, [*_ANY_ACCURACY, *_ACCURACIES, *known]))
         other = losses.get(identifier)
         assert other is not None
         return Metric(identifier, _LossRows(other))

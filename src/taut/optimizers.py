@@ -164,9 +164,7 @@ class AdamState(NamedTuple):
     v: Tree
 
 
-def keras_adam(
-    learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any
-) -> optax.GradientTransformation:
+def keras_adam(learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any) -> optax.GradientTransformation:
     """Adam in Keras's form: w ← w − α·m/(√v + ε) with α = lr·√(1−β₂ᵗ)/(1−β₁ᵗ).
 
     Reference: Kingma & Ba, Adam (2015), the efficient order of computation at the end of §2.

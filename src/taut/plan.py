@@ -184,7 +184,9 @@ class Plan:
         head = ("parameter", "shape", "role", "one unit", "regularizer", "mode", "constraint")
         rows = [head]
         for e in self.entries:
-            unit = "no layout" if e.fan_in is None else f"axes {e.fan_in}" if len(e.fan_in) > 1 else f"axis {e.fan_in[0]}"
+            unit = (
+                "no layout" if e.fan_in is None else f"axes {e.fan_in}" if len(e.fan_in) > 1 else f"axis {e.fan_in[0]}"
+            )
             frozen = "" if e.trainable else " (frozen)"
             rows.append(
                 (
@@ -247,9 +249,7 @@ def _needs_layout(term: Any) -> bool:
             return True
         values: Iterable[Any] = fields.values()
         return any(
-            _needs_layout(part)
-            for value in values
-            for part in (value if isinstance(value, tuple | list) else (value,))
+            _needs_layout(part) for value in values for part in (value if isinstance(value, tuple | list) else (value,))
         )
     return False
 

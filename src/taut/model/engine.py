@@ -85,7 +85,9 @@ def data_loss(program: Program, outputs: Outputs, batch: Data) -> Array:
 
 def metric_values(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
     return tuple(
-        jnp.mean(m.rows(batch.y, outputs.logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out))
+        jnp.mean(
+            m.rows(batch.y, outputs.logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out)
+        )
         for m in program.metrics
     )
 
@@ -101,7 +103,14 @@ def objective(
 
 
 def _one_step(
-    program: Program, plan: Plan, optimizer: Optimizer, frozen: Params, patience: Array, batch: Data, carry: Carry, sums: Sums
+    program: Program,
+    plan: Plan,
+    optimizer: Optimizer,
+    frozen: Params,
+    patience: Array,
+    batch: Data,
+    carry: Carry,
+    sums: Sums,
 ) -> tuple[Carry, Sums]:
     gradient = jax.grad(objective, argnums=2, has_aux=True)
     gradients, (loss, penalty, outputs) = gradient(
@@ -149,9 +158,7 @@ run = partial(jax.jit, static_argnums=0)(loop)
 
 
 @partial(jax.jit, static_argnums=(0, 6))
-def measure(
-    program: Program, plan: Plan, params: Params, rest: Any, data: Data, start: Array, size: int
-) -> Sums:
+def measure(program: Program, plan: Plan, params: Params, rest: Any, data: Data, start: Array, size: int) -> Sums:
     """Loss, penalties and metrics of the ``size`` rows from ``start`` on, in inference mode."""
     batch = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), data)
     _, (loss, penalty, outputs) = objective(program, plan, params, {}, rest, batch, training=False)

@@ -7,8 +7,7 @@ statistics, random streams); :func:`apply` runs them; :func:`write` puts new val
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -141,7 +140,7 @@ def split(layers: Sequence[Any], names: Sequence[str]) -> tuple[Structure, Param
     train, params, rest = nnx.split(view, nnx.Param, ...)
     view = nnx.view(layers, raise_if_not_found=False, deterministic=True, use_running_average=True)
     evaluate = nnx.graphdef(view)
-    flat = {keys: value for keys, value in _flat(nnx.to_pure_dict(params))}
+    flat = dict(_flat(nnx.to_pure_dict(params)))
     order = sorted(flat, key=lambda keys: (keys[0], *(_rank(key) for key in keys[1:])))
     paths = {keys: "/".join([names[keys[0]], *map(str, keys[1:])]) for keys in order}
     structure = Structure(tuple(names), train, evaluate, tuple((paths[keys], keys) for keys in order))
@@ -169,7 +168,13 @@ class Outputs(NamedTuple):
 
 
 def apply(
-    structure: Structure, params: Mapping[str, Any], rest: Any, x: jax.Array, *, training: bool, want: Sequence[str] = ()
+    structure: Structure,
+    params: Mapping[str, Any],
+    rest: Any,
+    x: jax.Array,
+    *,
+    training: bool,
+    want: Sequence[str] = (),
 ) -> Outputs:
     """Run the layers on a batch ``x``; the outputs of the layers named in ``want`` are returned as well."""
     layers = _merge(structure, params, rest, training)

@@ -11,7 +11,9 @@ __all__ = ["Progress", "show"]
 
 def show(values: Mapping[str, float]) -> str:
     """``loss 0.4312, accuracy 0.9123``."""
-    return ", ".join(f"{key} {value:.4g}" if abs(value) < 1e4 else f"{key} {value:.3e}" for key, value in values.items())
+    return ", ".join(
+        f"{key} {value:.4g}" if abs(value) < 1e4 else f"{key} {value:.3e}" for key, value in values.items()
+    )
 
 
 class Progress:

@@ -42,7 +42,7 @@ class ModelFileError(ValueError):
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Write ``model`` to ``path``, atomically."""
     model._need_built()
-    structure, params, rest = model._split()
+    _, params, rest = model._split()
     tensors = {f"params/{p}": np.asarray(w) for p, w in params.items()}
     tensors |= {f"state/{name}": array for name, array in _leaves(rest)}
     if model._state is not None:
@@ -133,7 +133,7 @@ def _raw(leaf: Any) -> Any:
 def _digest(body: str, tensors: Mapping[str, np.ndarray]) -> str:
     digest = hashlib.sha256(body.encode())
     for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name])
+        array = np.asarray(tensors[name], order="C")
         digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
@@ -142,7 +142,7 @@ def _digest(body: str, tensors: Mapping[str, np.ndarray]) -> str:
 def _write(path: Path, tensors: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:
     import safetensors.numpy
 
-    payload = safetensors.numpy.save({n: np.ascontiguousarray(a) for n, a in tensors.items()}, metadata)
+    payload = safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}. Make it first.")
     if path.is_dir():
@@ -217,7 +217,9 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], str]:
         ) from error
     body = metadata.get(KEY)
     if body is None:
-        raise ModelFileError(f"{path}: is a safetensors file, but holds no taut model; write one with model.save(path).")
+        raise ModelFileError(
+            f"{path}: is a safetensors file, but holds no taut model; write one with model.save(path)."
+        )
     if metadata.get("digest") != _digest(body, tensors):
         raise ModelFileError(f"{path}: its contents do not match its digest; the file was altered or damaged.")
     return tensors, body
@@ -241,7 +243,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
     model.seed = int(description["seed"])
     input_shape = tuple(int(n) for n in description["input_shape"])
     model._build(input_shape, _from_file(tensors))
-    structure, params, rest = model._split()
+    _, params, rest = model._split()
     expected = {f"params/{p}" for p in params}
     found = {name for name in tensors if name.startswith("params/")}
     if expected != found:

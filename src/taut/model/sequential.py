@@ -15,7 +15,6 @@ import numpy as np
 from flax import nnx
 
 from taut import constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
-from taut.regularizers import Acting
 from taut.layers import Layer
 from taut.model import data as adapt
 from taut.model import engine, network, settling
@@ -24,6 +23,7 @@ from taut.model.history import History
 from taut.model.progress import Progress, show
 from taut.model.training import Totals, Trainer, train
 from taut.plan import Plan, bind
+from taut.regularizers import Acting
 
 __all__ = ["Sequential"]
 
@@ -292,7 +292,8 @@ class Sequential:
         """
         loss = self._need_compiled()
         epochs, initial_epoch, settle = (
-            _integer(name, value, 0) for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch), ("settle", settle))
+            _integer(name, value, 0)
+            for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch), ("settle", settle))
         )
         size = 32 if batch_size is None else _integer("batch_size", batch_size, 1)
         rows = adapt.inputs(x, self.input_shape, integers=self._takes_integers)
@@ -456,9 +457,7 @@ class Sequential:
         self._need_built()
         structure, params, _ = self._split()
         if len(weights) != len(params):
-            raise ValueError(
-                f"set_weights: got {len(weights)} arrays, expected {len(params)}: {', '.join(params)}."
-            )
+            raise ValueError(f"set_weights: got {len(weights)} arrays, expected {len(params)}: {', '.join(params)}.")
         new = {}
         for (path, old), given in zip(params.items(), weights, strict=True):
             array = np.asarray(given, np.float32)

@@ -74,7 +74,7 @@ def _settle(
         f, g = value_and_gradient(w)
 
         def candidate(s: Array) -> Any:
-            return plan.step({p: w[p] - s * g[p] for p in w}, {p: s for p in plan.metric_paths})
+            return plan.step({p: w[p] - s * g[p] for p in w}, dict.fromkeys(plan.metric_paths, s))
 
         def refused(state: tuple[Array, Any, Array]) -> Array:
             s, z, tries = state

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -140,7 +139,14 @@ class Trainer:
     # --- values that stop being finite --------------------------------------------------------------------------------
 
     def _check(
-        self, epoch: int, first: int, order: jax.Array, start: int, stop: int, sums: Sums, finite: Mapping[str, jax.Array]
+        self,
+        epoch: int,
+        first: int,
+        order: jax.Array,
+        start: int,
+        stop: int,
+        sums: Sums,
+        finite: Mapping[str, jax.Array],
     ) -> None:
         if _good(sums, finite):
             return
