@@ -75,7 +75,5 @@ def facts(learned: dict[str, Any], work: Work, quick: bool) -> list[str]:
     apart = abs(ours["loss"] - scan["loss"]) / scan["loss"]
     found.append(check(apart <= 0.02, f"loss of {TAUT} and of the {SCAN} within 2 % ({apart:.2%} apart)"))
     if not quick:
-        found.append(
-            check(ours["zeros"] > 0, f"{TAUT}: {ours['zeros']} entries of the kernel are exactly 0.0")
-        )
+        found.append(check(ours["zeros"] > 0, f"{TAUT}: {ours['zeros']} entries of the kernel are exactly 0.0"))
     return found

@@ -86,9 +86,7 @@ def main() -> None:
         process.run()  # the first: reads the files from the disk and writes the bytecode
         assert process.learned
         loss, minimum = process.learned["loss"], process.learned["minimum"]
-        checks.append(
-            check(loss[-1] < 0.95 * loss[0], f"{name}: loss fell from {loss[0]:.3f} to {loss[-1]:.3f}")
-        )
+        checks.append(check(loss[-1] < 0.95 * loss[0], f"{name}: loss fell from {loss[0]:.3f} to {loss[-1]:.3f}"))
         checks.append(check(minimum >= 0.0, f"{name}: smallest entry of the bound kernel {minimum} ≥ 0"))
 
     memory: dict[str, list[float]] = {name: [] for name in sides}

@@ -42,13 +42,9 @@ class Work:
             label = np.argmax(score + 0.1 * rng.standard_normal(score.shape), axis=1)
         else:  # pictures: a faint prototype of the class on a noisy ground, most of it black
             label = rng.integers(self.classes, size=self.rows)
-            prototype = rng.random((self.classes, self.inputs)) * (
-                rng.random((self.classes, self.inputs)) < 0.2
-            )
+            prototype = rng.random((self.classes, self.inputs)) * (rng.random((self.classes, self.inputs)) < 0.2)
             prototype[:, useful:] = 0.0
-            x = np.clip(
-                0.4 * prototype[label] + 0.3 * rng.standard_normal((self.rows, self.inputs)), 0.0, 1.0
-            )
+            x = np.clip(0.4 * prototype[label] + 0.3 * rng.standard_normal((self.rows, self.inputs)), 0.0, 1.0)
         y = np.eye(self.classes, dtype=np.float32)[label]
         return x.astype(np.float32), y
 

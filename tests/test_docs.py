@@ -131,9 +131,7 @@ def test_examples_run(document: Path, tmp_path: Path, monkeypatch: pytest.Monkey
             run_console(block, tmp_path)
         elif shown := SOURCE.fullmatch(block.mark):
             source = inspect.getsource(getattr(importlib.import_module(shown[1]), shown[2]))
-            assert block.source == source, (
-                f"{block.place}: {shown[1]}.{shown[2]} has changed; show it as it is"
-            )
+            assert block.source == source, f"{block.place}: {shown[1]}.{shown[2]} has changed; show it as it is"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -173,18 +171,14 @@ def test_decisions_have_numbers_of_their_own() -> None:
         ("<!-- not run: -->\n\n```python\n1 / 0\n```\n", "division by zero"),
     ],
 )
-def test_a_broken_example_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, fault: str
-) -> None:
+def test_a_broken_example_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, fault: str) -> None:
     document = tmp_path / "broken.md"
     document.write_text(text)
     with pytest.raises((AssertionError, AttributeError, ZeroDivisionError), match=fault):
         test_examples_run(document, tmp_path, monkeypatch)
 
 
-def test_examples_share_names_and_a_marked_one_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_examples_share_names_and_a_marked_one_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document = tmp_path / "fine.md"
     document.write_text(
         "```python\nx = 1\n```\n\n```python\n>>> x + 1\n2\n```\n\n"

@@ -73,9 +73,7 @@ class Program:
         state, (loss, right) = carry
         return state, (loss / rows, right / rows)
 
-    def _step(
-        self, state: State, x: jax.Array, label: jax.Array, strength: jax.Array | None
-    ) -> tuple[State, Sums]:
+    def _step(self, state: State, x: jax.Array, label: jax.Array, strength: jax.Array | None) -> tuple[State, Sums]:
         parameters, first, second, count = state
         (loss, right), gradients = jax.value_and_grad(
             lambda parameters: data_loss(self.weights(parameters), x, label), has_aux=True

@@ -45,9 +45,7 @@ class KerasFit:
 
     def fit(self) -> dict[str, Any]:
         begin = time.perf_counter()
-        history = self.model.fit(
-            self.x, self.y, batch_size=self.work.batch, epochs=self.work.epochs, verbose=0
-        ).history
+        history = self.model.fit(self.x, self.y, batch_size=self.work.batch, epochs=self.work.epochs, verbose=0).history
         # `fit` leaves the variables as JAX arrays that may still be on their way.
         jax.block_until_ready([variable.value for variable in self.model.variables])
         seconds = time.perf_counter() - begin

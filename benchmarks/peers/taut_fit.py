@@ -31,17 +31,13 @@ class TautFit:
                 taut.layers.Dense(self.work.classes, activation="softmax"),
             ]
         )
-        self.model.compile(
-            taut.optimizers.Adam(self.work.rate), "categorical_crossentropy", metrics=["accuracy"]
-        )
+        self.model.compile(taut.optimizers.Adam(self.work.rate), "categorical_crossentropy", metrics=["accuracy"])
         self.model.set_weights(self.work.weights())
         return {"version": taut.__version__, "jax": jax.__version__}
 
     def fit(self) -> dict[str, Any]:
         begin = time.perf_counter()
-        history = self.model.fit(
-            self.x, self.y, batch_size=self.work.batch, epochs=self.work.epochs, verbose=0
-        ).history
+        history = self.model.fit(self.x, self.y, batch_size=self.work.batch, epochs=self.work.epochs, verbose=0).history
         jax.block_until_ready(self.model.params)
         seconds = time.perf_counter() - begin
         kernel = np.asarray(self.model.get_weights()[0])

@@ -59,9 +59,7 @@ class TorchEager:
         total, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
         order = torch.randperm(len(self.x))
         # The whole epoch is gathered once and split into views: faster than an index for each batch.
-        batches = zip(
-            self.x[order].split(self.work.batch), self.label[order].split(self.work.batch), strict=True
-        )
+        batches = zip(self.x[order].split(self.work.batch), self.label[order].split(self.work.batch), strict=True)
         for x, label in batches:
             logits = torch.addmm(b2, torch.relu(torch.addmm(b1, x, w1)), w2)
             loss = F.cross_entropy(logits, label)
