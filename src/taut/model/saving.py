@@ -243,7 +243,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
     model.seed = int(description["seed"])
     input_shape = tuple(int(n) for n in description["input_shape"])
     model._build(input_shape, _from_file(tensors))
-    _, params, rest = model._split()
+    structure, params, rest = model._split()
     expected = {f"params/{p}" for p in params}
     found = {name for name in tensors if name.startswith("params/")}
     if expected != found:

@@ -21,7 +21,7 @@ from taut.model import engine, network, settling
 from taut.model.engine import Carry, Data, Program
 from taut.model.history import History
 from taut.model.progress import Progress, show
-from taut.model.training import Totals, Trainer, train
+from taut.model.training import Job, Totals, Trainer, train
 from taut.plan import Plan, bind
 from taut.regularizers import Acting
 
@@ -321,47 +321,59 @@ class Sequential:
             adapt.split_off(validation_split, len(rows))
         data = Data(jnp.asarray(rows), jnp.asarray(targets), _device(weight))
 
-        structure, params, rest = self._split()
-        plan = self._bind(structure, params, self.terms)
-        self._check_metric(plan)
-        program = self._program(structure, plan)
-        trainable = {e.path for e in plan.entries if e.trainable}
-        frozen = {p: w for p, w in params.items() if p not in trainable}
-        params = {p: w for p, w in params.items() if p in trainable}
-        prepared = self.optimizer.prepared()
-        state = transforms.init(prepared, plan, params)
-        if self._state is not None and _same_layout(self._state, state):
-            state = self._state
+        job = self._job(data, size)
         seed = utils.draw_seed()
-        steps = -(-len(rows) // size)
-        history = History(seed=seed, params={"epochs": epochs, "steps": steps, "batch_size": size})
-        trainer = Trainer(program, plan, self.optimizer, frozen, data, size, Carry(params, rest, state), seed, shuffle)
+        history = History(seed=seed, params={"epochs": epochs, "steps": job.steps, "batch_size": size})
+        trainer = Trainer(job, seed, shuffle)
 
         def validate(epoch: int) -> dict[str, float]:
             assert validation is not None
-            weights = {**frozen, **self._ready(trainer)}
-            return self._measure(program, trainer.plan, weights, trainer.carry.rest, validation, size).values("val_")
+            weights = {**job.frozen, **_ready(trainer)}
+            return self._measure(job.program, job.plan, weights, trainer.carry.rest, validation, size).values("val_")
 
-        progress.start((epochs - initial_epoch) * steps)
+        progress.start((epochs - initial_epoch) * job.steps)
         try:
             train(trainer, history, range(initial_epoch, epochs), progress, validate if validation else None)
             if settle:
+                carry = trainer.carry
                 new, history.settled = settling.settle(
-                    program, trainer.plan, trainer.carry.params, frozen, trainer.carry.rest, data, settle
+                    job.program, job.plan, _ready(trainer), job.frozen, carry.rest, data, settle
                 )
-                trainer.carry = trainer.carry._replace(params=new)
+                state = carry.state._replace(average=new) if job.optimizer.use_ema else carry.state
+                trainer.carry = carry._replace(params=new, state=state)
         finally:  # also after Ctrl-C or a value that is not finite: the last good weights stay
-            network.write(self.layers, structure, self._ready(trainer), trainer.carry.rest)
+            network.write(self.layers, job.program.structure, _ready(trainer), trainer.carry.rest)
             self._state = trainer.carry.state
             self.history = history
         return history
 
-    def _ready(self, trainer: Trainer) -> dict[str, jax.Array]:
-        """The weights to use: the projected averages where the optimizer keeps them."""
-        carry = trainer.carry
-        if not trainer.optimizer.use_ema:
-            return carry.params
-        return transforms.averaged(trainer.plan, carry.state.average, carry.params)
+    def prepare(self, x: Any, y: Any, batch_size: int = 32, sample_weight: Any = None) -> Job:
+        """A training run that has not begun: checked data, the compiled program's arguments, a fresh optimizer state.
+
+        For programs that train many copies of this model at once (taut.path); the model itself is not changed.
+        """
+        self._need_compiled()
+        rows = adapt.inputs(x, self.input_shape, integers=self._takes_integers)
+        if not self.built:
+            self.build(rows.shape[1:])
+        data = self._data(rows, y, sample_weight)
+        return self._job(data, min(_integer("batch_size", batch_size, 1), len(data.x)), fresh=True)
+
+    def _job(self, data: Data, batch: int, fresh: bool = False) -> Job:
+        """What the compiled program is given, from the model's present weights and optimizer state."""
+        assert self.optimizer is not None
+        structure, params, rest = self._split()
+        plan = self._bind(structure, params, self.terms)
+        self._check_metric(plan)
+        trainable = {e.path for e in plan.entries if e.trainable}
+        frozen = {p: w for p, w in params.items() if p not in trainable}
+        params = {p: w for p, w in params.items() if p in trainable}
+        optimizer = self.optimizer.prepared()
+        state = transforms.init(optimizer, plan, params)
+        if not fresh and self._state is not None and _same_layout(self._state, state):
+            state = self._state
+        program = self._program(structure, plan)
+        return Job(program, plan.as_arrays(), optimizer, frozen, data, batch, Carry(params, rest, state))
 
     @property
     def _takes_integers(self) -> bool:
@@ -485,6 +497,14 @@ class Sequential:
         from taut.model.saving import save
 
         save(self, path)
+
+
+def _ready(trainer: Trainer) -> dict[str, jax.Array]:
+    """The weights to use: the projected averages where the optimizer keeps them."""
+    carry, job = trainer.carry, trainer.job
+    if not job.optimizer.use_ema:
+        return carry.params
+    return transforms.averaged(job.plan, carry.state.average, carry.params)
 
 
 def _sort_terms(path: str, value: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -17,7 +17,7 @@ from taut.model.progress import Progress
 from taut.optimizers import Optimizer
 from taut.plan import Plan
 
-__all__ = ["NonFiniteError", "Totals", "Trainer", "epoch_order"]
+__all__ = ["Job", "NonFiniteError", "Totals", "Trainer", "epoch_order"]
 
 CHUNK_SECONDS = 0.5
 FIRST_CHUNK = 256  # steps before the time of a step is known
@@ -65,12 +65,9 @@ class Totals:
         return {prefix + key: value for key, value in named.items()}
 
 
-@dataclass
-class Trainer:
-    """Runs the compiled program over epochs.
-
-    ``carry`` is always a state from which training can go on: it is replaced only by one whose values are finite.
-    """
+@dataclass(frozen=True)
+class Job:
+    """Everything one training run hands to the compiled program, checked and on the device."""
 
     program: Program
     plan: Plan
@@ -79,39 +76,53 @@ class Trainer:
     data: Data
     batch: int
     carry: Carry
-    seed: int
-    shuffle: bool
-    step_seconds: float | None = None
 
-    def __post_init__(self) -> None:
-        self.rows = self.data.x.shape[0]
-        self.patience = jnp.asarray(-(-self.rows // self.batch) // (self.optimizer.gradient_accumulation_steps or 1))
-        self.plan = self.plan.as_arrays()
-        self.optimizer = self.optimizer.prepared()
+    @property
+    def rows(self) -> int:
+        return self.data.x.shape[0]
 
     @property
     def steps(self) -> int:
         """Batches in one epoch, the smaller last one included."""
         return -(-self.rows // self.batch)
 
-    def _batches(self, epoch: int) -> Iterator[tuple[np.ndarray, int]]:
-        """(rows of each batch, number of the first batch): the full batches, then the smaller last one."""
-        order = epoch_order(self.rows, self.seed, epoch, self.shuffle)
+    @property
+    def patience(self) -> int:
+        """Optimizer steps in one pass over the data."""
+        return -(-self.steps // (self.optimizer.gradient_accumulation_steps or 1))
+
+    def batches(self, order: np.ndarray) -> list[np.ndarray]:
+        """An epoch's order as rows of batches: (steps, batch) for the full ones, (1, rest) for the smaller last one."""
         full = self.rows // self.batch
-        if full:
-            yield order[: full * self.batch].reshape(full, self.batch), 0
-        if full * self.batch < self.rows:
-            yield order[None, full * self.batch :], full
+        parts = [order[: full * self.batch].reshape(full, self.batch)] if full else []
+        return [*parts, order[None, full * self.batch :]] if full * self.batch < self.rows else parts
+
+
+@dataclass
+class Trainer:
+    """Runs a job over epochs.
+
+    ``carry`` is always a state from which training can go on: it is replaced only by one whose values are finite.
+    """
+
+    job: Job
+    seed: int
+    shuffle: bool
+    step_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        self.carry = self.job.carry
 
     def _run(self, carry: Carry, order: jax.Array, start: int, stop: int) -> tuple[Carry, Sums, dict[str, jax.Array]]:
+        job = self.job
         return engine.run(
-            self.program, self.plan, self.optimizer, self.frozen, self.patience, self.data, order, start, stop, carry
+            job.program, job.plan, job.optimizer, job.frozen, job.patience, job.data, order, start, stop, carry
         )
 
-    def epoch(self, number: int, batches: list[tuple[np.ndarray, int]], progress: Progress) -> dict[str, float]:
+    def epoch(self, number: int, batches: list[np.ndarray], progress: Progress) -> dict[str, float]:
         """Train one epoch; returns its means."""
-        totals = Totals(tuple(m.name for m in self.program.metrics))
-        for rows, first in batches:
+        totals, first = Totals(tuple(m.name for m in self.job.program.metrics)), 0
+        for rows in batches:
             order, done = jnp.asarray(rows), 0
             while done < len(rows):
                 stop = min(len(rows), done + self._chunk())
@@ -123,10 +134,11 @@ class Trainer:
                 self._learn_pace((time.perf_counter() - began) / (stop - done), stop - done)
                 progress.advance(stop - done, number, totals.values())
                 done = stop
+            first += len(rows)
         return totals.values()
 
-    def order(self, epoch: int) -> list[tuple[np.ndarray, int]]:
-        return list(self._batches(epoch))
+    def order(self, epoch: int) -> list[np.ndarray]:
+        return self.job.batches(epoch_order(self.job.rows, self.seed, epoch, self.shuffle))
 
     def _chunk(self) -> int:
         return FIRST_CHUNK if self.step_seconds is None else max(1, int(CHUNK_SECONDS / self.step_seconds))

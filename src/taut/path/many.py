@@ -1,0 +1,181 @@
+"""Many nets trained side by side in one program: the same architecture, each with numbers of its own.
+
+A plan's numbers are leaves, so a stack of plans is one pytree with a leading axis, and ``vmap`` over it trains all
+nets at once. They visit the rows in the same order, so each batch is gathered once for all of them. Over several
+devices (on the CPU: virtual ones, one a core) each takes its share of the nets; they do not talk to one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from taut import utils
+from taut.model import Sequential, engine
+from taut.model.engine import Carry, Data, Program, Sums
+from taut.model.training import epoch_order
+from taut.path._devices import AXIS, mesh_over
+from taut.plan import Plan
+
+__all__ = ["Many", "stack", "train_many"]
+
+
+@dataclass
+class Many:
+    """What ``train_many`` gives: one entry a net on the first axis of everything.
+
+    Attributes:
+        params: by path, (nets, ...).
+        history: ``loss``, ``data_loss``, ``penalty`` and the metrics, each (nets, epochs).
+        finite: (nets,), whether every weight of a net is finite; the others of the nets are not touched by one that
+            is not.
+        seed: what the order of the rows was drawn from.
+        devices: how many devices shared the nets.
+    """
+
+    params: dict[str, np.ndarray]
+    history: dict[str, np.ndarray]
+    finite: np.ndarray
+    seed: int
+    devices: int
+    _rest: Any = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.finite)
+
+    def net(self, index: int) -> dict[str, np.ndarray]:
+        """The parameters of one net, by path."""
+        return {path: w[index] for path, w in self.params.items()}
+
+
+def stack(trees: Sequence[Any]) -> Any:
+    """Pytrees of one structure as one, its leaves with a leading axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _run(
+    program: Program,
+    devices: int,
+    plans: Plan,
+    optimizer: Any,
+    frozen: Mapping[str, jax.Array],
+    patience: jax.Array,
+    data: Data,
+    order: jax.Array,
+    start: Any,
+    stop: Any,
+    carries: Carry,
+) -> tuple[Carry, Sums, dict[str, jax.Array]]:
+    def one(plan: Plan, carry: Carry, *shared: Any) -> tuple[Carry, Sums, dict[str, jax.Array]]:
+        return engine.loop(program, plan, *shared, carry)
+
+    shared = (optimizer, frozen, patience, data, order, start, stop)
+    nets = jax.vmap(one, in_axes=(0, 0, *(None for _ in shared)))
+    if devices == 1:
+        return nets(plans, carries, *shared)
+    # Each device runs its own share of the nets to the end; without shard_map XLA would look for a way to split every
+    # product of every step.
+    return jax.shard_map(
+        nets,
+        mesh=mesh_over(devices),
+        in_specs=(P(AXIS), P(AXIS), *(P() for _ in shared)),
+        out_specs=P(AXIS),
+        check_vma=False,
+    )(plans, carries, *shared)
+
+
+def train_many(
+    model: Sequential,
+    x: Any,
+    y: Any,
+    plans: Sequence[Plan],
+    *,
+    batch_size: int = 32,
+    epochs: int = 1,
+    sample_weight: Any = None,
+    shuffle: bool = True,
+    seed: int | None = None,
+    on_epoch: Callable[[int], None] | None = None,
+) -> Many:
+    """Train one copy of ``model`` for each of ``plans``, all from the model's present weights.
+
+    Args:
+        model: compiled; it is not changed.
+        plans: plans of this model that differ in their numbers only (``model.plan`` with other strengths).
+        seed: of the order of the rows; drawn where it is None. With the seed of a ``fit`` each net equals that fit to
+            the order of float32 sums.
+
+    Raises:
+        ValueError: plans that differ in more than numbers, or data that ``fit`` would refuse.
+    """
+    if not plans:
+        raise ValueError("train_many: plans is empty; give at least one plan.")
+    job = model.prepare(x, y, batch_size, sample_weight)
+    for i, plan in enumerate(plans):
+        if jax.tree.structure(plan) != jax.tree.structure(job.plan):
+            raise ValueError(
+                f"train_many: plan {i} differs from the model's own in more than its numbers; nets that train side by "
+                f"side have the same terms on the same parameters."
+            )
+    devices = min(len(jax.devices()), len(plans))
+    count = -(-len(plans) // devices) * devices  # padded with the last plan, so that each device has as many
+    stacked = stack([p.as_arrays() for p in [*plans, *([plans[-1]] * (count - len(plans)))]])
+    carries = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), job.carry)
+    if devices > 1:
+        mesh = mesh_over(devices)
+        stacked, carries = jax.device_put((stacked, carries), NamedSharding(mesh, P(AXIS)))
+        data = jax.device_put(job.data, NamedSharding(mesh, P()))
+    else:
+        data = job.data
+    seed = utils.draw_seed() if seed is None else seed
+    names = ["loss", "data_loss", "penalty", *(m.name for m in job.program.metrics)]
+    history: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    flags: dict[str, Any] = {}
+    for epoch in range(epochs):
+        sums = np.zeros((2 + len(job.program.metrics), count))
+        for part in job.batches(epoch_order(job.rows, seed, epoch, shuffle)):
+            carries, step_sums, flags = _run(
+                job.program,
+                devices,
+                stacked,
+                job.optimizer,
+                job.frozen,
+                job.patience,
+                data,
+                jnp.asarray(part),
+                0,
+                len(part),
+                carries,
+            )
+            sums += (
+                np.stack(jax.device_get((step_sums.data_loss, step_sums.penalty, *step_sums.metrics))) * part.shape[1]
+            )
+        data_loss, penalty, *metrics = sums / job.rows
+        for name, values in zip(names, [data_loss + penalty, data_loss, penalty, *metrics], strict=True):
+            history[name].append(values[: len(plans)])
+        if on_epoch is not None:
+            on_epoch(epoch)
+    finite = np.ones(count, bool)
+    for flag in jax.device_get(flags).values():
+        finite &= flag
+    params = jax.device_get(
+        {**{p: jnp.broadcast_to(w, (count, *w.shape)) for p, w in job.frozen.items()}, **carries.params}
+    )
+    n = len(plans)
+    return Many(
+        {path: params[path][:n] for path in job.program.structure.paths},
+        {name: np.stack(values, axis=1) if values else np.zeros((n, 0)) for name, values in history.items()},
+        finite[:n],
+        seed,
+        devices,
+        jax.tree.map(lambda leaf: leaf[:n], carries.rest),
+    )
