@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from taut import errors
-from taut._term import Term, member
+from taut._term import MEMBER, Term
+from taut.functional import combined
 from taut.functional._axes import Axes
-from taut.functional._dtype import Array, Number, namespace, real, widen
+from taut.functional._dtype import Array, Number, namespace, real, shape_of, widen
 from taut.functional.combined import Region
 
 
@@ -24,8 +25,8 @@ class Constraint(Term):
     """
 
     kind: ClassVar[str] = "constraint"
-    convex: ClassVar[bool] | Any = False
-    separable: ClassVar[bool] | Any = False
+    convex: ClassVar[bool] = False
+    separable: ClassVar[bool] = False
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         """The nearest feasible point; with ``step`` (a number or shaped like ``w``) nearest in that metric."""
@@ -35,6 +36,10 @@ class Constraint(Term):
         """By how much the worst unit or entry is outside; 0.0 when ``w`` is feasible."""
         raise NotImplementedError(f"{type(self).__name__} does not define violation(w).")
 
+    def for_keras(self) -> Constraint:
+        """The constraint that Keras would know this one as; itself if it has one of the same name."""
+        return self
+
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region | None:
         """The set in the normal form that combines with others, or None if it has none."""
         return None
@@ -42,7 +47,7 @@ class Constraint(Term):
     def __and__(self, other: Any) -> Any:
         if not callable(other):
             return NotImplemented
-        return Intersection((self, other))
+        return Intersection((self, as_constraint(other)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +73,55 @@ class Plain(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class Intersection(Constraint):
-    """Several constraints at once: ``NonNeg() & MaxNorm(2.0)``, or a list of them."""
+    """Several constraints at once: ``NonNeg() & MaxNorm(2.0)``, or a list of them.
 
-    terms: tuple[Constraint, ...] = member()
+    The projection is the nearest point of the common set, which "one after the other" is not in general.
+    Exact for NonNeg, Box and one MaxNorm together and for NonNeg with UnitNorm or MinMaxNorm (a unit with no
+    positive entry keeps only its largest); for several MaxNorms over different axes Dykstra's algorithm
+    is run to rounding and the result moved inside. Other sets are refused by name.
+
+    Raises:
+        ValueError: no projection is known, or the sets have no common point.
+
+    >>> import numpy as np
+    >>> from taut.constraints import NonNeg, UnitNorm
+    >>> (NonNeg() & UnitNorm())(np.asarray([[3.0, -1.0], [-4.0, -2.0]]))
+    array([[1., 1.],
+           [0., 0.]])
+    """
+
+    terms: tuple[Constraint, ...] = field(metadata=MEMBER)
 
     def validate(self) -> None:
         flat: list[Constraint] = []
         for term in self.terms:
             flat += term.terms if isinstance(term, Intersection) else [as_constraint(term)]
         object.__setattr__(self, "terms", tuple(flat))
+        names = " & ".join(f"{type(t).__name__}(...)" for t in flat)
+        if not flat:
+            raise ValueError("An intersection of no constraints bounds nothing. Use None for no constraint.")
+        reason = combined.why_never(lambda _: combined.NOTHING, lambda shape: self.region(shape, None))
+        if reason is not None:
+            raise ValueError(
+                f"No projection onto {names} is known: {reason}. One after the other is wrong in general. "
+                f"Known: NonNeg, Box and MaxNorm together, and NonNeg with one of UnitNorm or MinMaxNorm (rate 1)."
+            )
+        self._refuse_contradictions(names)
+
+    def _refuse_contradictions(self, names: str) -> None:
+        for rank in range(1, 6):
+            try:
+                region = self.region((2,) * rank, None)
+            except ValueError:  # an explicit axis that so few axes do not have
+                continue
+            assert region is not None
+            for low, high in (region.bounds, *region.norms.values()):
+                if errors.above(low, high):
+                    raise ValueError(
+                        f"{names} have no common point: entries or norms would have to be at least "
+                        f"{errors.shown(low)} and at most {errors.shown(high)}. Widen one of them."
+                    )
+            return
 
     @property
     def convex(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -87,24 +132,30 @@ class Intersection(Constraint):
         return all(t.separable for t in self.terms)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        if not self.separable:
-            raise NotImplementedError(f"{self} has no known projection.")
-        for term in self.terms:
-            w = term(w, fan_in=fan_in)
-        return w
+        region = self.region(shape_of(w), fan_in)
+        assert region is not None  # checked in the constructor
+        return combined.solve(w, step, None, region)
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
         xp = namespace(w)
-        worst = [t.violation(w, fan_in=fan_in) for t in self.terms]
-        return xp.max(xp.stack(worst))
+        return xp.max(xp.stack([t.violation(w, fan_in=fan_in) for t in self.terms]))
+
+    def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region | None:
+        whole = Region()
+        for term in self.terms:
+            part = term.region(shape, fan_in)
+            if part is None:
+                return None
+            whole = whole & part
+        return whole
 
 
 def as_constraint(term: Any) -> Constraint:
     """A constraint as it is, a list of them as one, or a plain function wrapped as one."""
     if isinstance(term, Constraint):
         return term
-    if isinstance(term, (list, tuple)):
-        return Intersection(tuple(term))
+    if isinstance(term, list | tuple):
+        return as_constraint(term[0]) if len(term) == 1 else Intersection(tuple(term))
     if callable(term) and not isinstance(term, type):
         return Plain(term)
     raise TypeError(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from taut import errors
-from taut._term import Term, member
+from taut import errors, identifiers
+from taut._term import MEMBER, Term
 from taut.functional import combined
 from taut.functional._axes import Axes
-from taut.functional._dtype import Array, Number
+from taut.functional._dtype import Array, Number, shape_of
 from taut.functional.combined import Shrinkage
 
 MODES = ("gradient", "proximal", "decoupled")
@@ -31,11 +31,11 @@ class Regularizer(Term):
     """
 
     kind: ClassVar[str] = "regularizer"
-    smooth: ClassVar[bool] | Any = True
-    has_prox: ClassVar[bool] | Any = False
-    convex: ClassVar[bool] | Any = True
-    separable: ClassVar[bool] | Any = False
-    decouples: ClassVar[bool] | Any = False
+    smooth: ClassVar[bool] = True
+    has_prox: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = False
+    decouples: ClassVar[bool] = False
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         """The penalty: a number, in ``w``'s dtype (float32 for half precision)."""
@@ -43,7 +43,7 @@ class Regularizer(Term):
 
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
         """argmin_z R(z) + Σ (z − w)²/(2·step), like ``w``; ``step`` is a number or shaped like ``w``."""
-        parts = self.shrinkage(tuple(getattr(w, "shape", ())), fan_in) if hasattr(w, "shape") else None
+        parts = self.shrinkage(shape_of(w), fan_in)
         if parts is None:
             raise NotImplementedError(self.without_prox())
         return combined.solve(w, step, parts, combined.ANYWHERE)
@@ -59,6 +59,10 @@ class Regularizer(Term):
             f'Let it act by gradient instead: {type(self).__name__}(...).acting("gradient").'
         )
 
+    def for_keras(self) -> Regularizer:
+        """The regularizer that Keras would know this one as; itself if it has one of the same name."""
+        return self
+
     def acting(self, mode: str) -> Acting:
         """This penalty in a mode of your choice: "gradient", "proximal" or "decoupled"."""
         return Acting(self, mode)
@@ -66,12 +70,12 @@ class Regularizer(Term):
     def __add__(self, other: Any) -> Sum:
         if not callable(other):
             return NotImplemented
-        return Sum((self, other))
+        return Sum((self, as_regularizer(other)))
 
     def __radd__(self, other: Any) -> Any:
         if isinstance(other, int) and other == 0:  # sum([L1(), L2()]) starts at 0
             return self
-        return Sum((other, self)) if callable(other) else NotImplemented
+        return Sum((as_regularizer(other), self)) if callable(other) else NotImplemented
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +83,11 @@ class Acting(Term):
     """A regularizer together with the mode it acts in; what ``term.acting(mode)`` returns."""
 
     kind: ClassVar[str] = "regularizer"
-    term: Regularizer = member()
+    term: Regularizer = field(metadata=MEMBER)
     mode: str
 
     def validate(self) -> None:
         name = type(self.term).__name__
-        if not isinstance(self.term, Regularizer):
-            raise TypeError(f"Only a regularizer acts in a mode; got {errors.shown(self.term)}.")
         if self.mode not in MODES:
             raise ValueError(errors.unknown("mode", str(self.mode), MODES))
         if self.mode == "proximal" and not self.term.has_prox:
@@ -127,7 +129,7 @@ class Sum(Regularizer):
     Sum(terms=(L1(l1=0.001), L2(l2=0.01)))
     """
 
-    terms: tuple[Regularizer, ...] = member()
+    terms: tuple[Regularizer, ...] = field(metadata=MEMBER)
 
     def validate(self) -> None:
         flat: list[Regularizer] = []
@@ -154,8 +156,7 @@ class Sum(Regularizer):
 
     @property
     def has_prox(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        parts = self.shrinkage((2, 2), None)
-        return parts is not None and combined.why_not(parts, combined.ANYWHERE) is None
+        return combined.why_never(lambda shape: self.shrinkage(shape, None), lambda _: combined.ANYWHERE) is None
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return sum(t(w, fan_in=fan_in) for t in self.terms)
@@ -169,8 +170,14 @@ class Sum(Regularizer):
             total = total + part
         return total
 
+    def for_keras(self) -> Regularizer:
+        parts = self.shrinkage((2, 2), None)
+        if parts is None or parts.groups:
+            return self
+        return identifiers.make("regularizer", "L1L2", l1=parts.l1 or 0.0, l2=parts.l2 or 0.0)
+
     def without_prox(self) -> str:
-        names = " + ".join(type(t).__name__ for t in self.terms)
+        names = " + ".join(f"{type(t).__name__}(...)" for t in self.terms)
         return (
             f"No exact proximal map is known for the sum {names} (known: L1, L2 and L1L2 in any number, with "
             f"GroupLasso over one kind of groups). Let the sum act by gradient: "

@@ -6,14 +6,12 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from taut import errors, identifiers
 from taut._constraint import Constraint, Intersection, Plain, as_constraint
 from taut._term import number
 from taut.functional import projections, violations
 from taut.functional._axes import Axes, resolve
-from taut.functional._dtype import Array, Number
+from taut.functional._dtype import Array, Number, shape_of
 from taut.functional.combined import Region
 
 _warned: set[str] = set()
@@ -28,6 +26,7 @@ class NonNeg(Constraint):
     array([0., 2.])
     """
 
+    keras: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True
 
@@ -38,7 +37,7 @@ class NonNeg(Constraint):
         return violations.box(w, 0.0, None)
 
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
-        return Region(low=0.0)
+        return Region(nonneg=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +96,16 @@ class MaxNorm(Constraint):
            [0.8, 0.4]])
     """
 
+    keras: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     max_value: Number = number(2.0, errors.not_negative)
     axis: int | tuple[int, ...] | None = errors.axis_field()
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return projections.project_l2_ball(w, self.max_value, resolve(self.axis, fan_in, np.shape(w)), step)
+        return projections.project_l2_ball(w, self.max_value, resolve(self.axis, fan_in, shape_of(w)), step)
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        return violations.norms(w, None, self.max_value, resolve(self.axis, fan_in, np.shape(w)))
+        return violations.norms(w, None, self.max_value, resolve(self.axis, fan_in, shape_of(w)))
 
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
         return Region(norms={resolve(self.axis, fan_in, shape): (None, self.max_value)})
@@ -126,13 +126,14 @@ class UnitNorm(Constraint):
            [0.8, 0. ]])
     """
 
+    keras: ClassVar[bool] = True
     axis: int | tuple[int, ...] | None = errors.axis_field()
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return projections.project_sphere(w, resolve(self.axis, fan_in, np.shape(w)))
+        return projections.project_sphere(w, resolve(self.axis, fan_in, shape_of(w)))
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        return violations.norms(w, 1.0, 1.0, resolve(self.axis, fan_in, np.shape(w)))
+        return violations.norms(w, 1.0, 1.0, resolve(self.axis, fan_in, shape_of(w)))
 
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
         return Region(norms={resolve(self.axis, fan_in, shape): (1.0, 1.0)})
@@ -159,6 +160,7 @@ class MinMaxNorm(Constraint):
     array([0.6, 0.8])
     """
 
+    keras: ClassVar[bool] = True
     min_value: Number = number(0.0, errors.real_number)
     max_value: Number = number(1.0, errors.not_negative)
     rate: Number = number(1.0, errors.real_number)
@@ -182,14 +184,16 @@ class MinMaxNorm(Constraint):
             )
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        axes = resolve(self.axis, fan_in, np.shape(w))
+        axes = resolve(self.axis, fan_in, shape_of(w))
         return projections.project_l2_shell(w, self.min_value, self.max_value, axes, self.rate)
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        axes = resolve(self.axis, fan_in, np.shape(w))
+        axes = resolve(self.axis, fan_in, shape_of(w))
         return violations.norms(w, self.min_value, self.max_value, axes)
 
-    def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region:
+    def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region | None:
+        if errors.is_concrete(self.rate) and self.rate != 1:
+            return None  # no projection, and so in no closed form
         return Region(norms={resolve(self.axis, fan_in, shape): (self.min_value, self.max_value)})
 
 

@@ -7,7 +7,7 @@ import difflib
 import math
 import numbers
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -41,9 +41,9 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def is_concrete(value: object) -> bool:
+def is_concrete(value: object) -> TypeGuard[float]:
     """Whether ``value`` is a plain number that a constructor can judge (neither an array nor a tracer)."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return isinstance(value, numbers.Real) and value is not True and value is not False
 
 
 def real_number(term: str, name: str, value: Any, default: Any = None) -> Any:
@@ -84,9 +84,7 @@ def real_number(term: str, name: str, value: Any, default: Any = None) -> Any:
         hint = f" Write it without quotes: {term}({name}={value})."
     elif isinstance(value, bool):
         hint = f" Give a strength or a bound, for example {term}({name}=0.01)."
-    raise TypeError(
-        f"{term}({name}={shown(value)}): {name} must be a number, got a {type(value).__name__}.{hint}"
-    )
+    raise TypeError(f"{term}({name}={shown(value)}): {name} must be a number, got a {type(value).__name__}.{hint}")
 
 
 def not_negative(term: str, name: str, value: Any, default: Any = None) -> Any:
@@ -122,10 +120,15 @@ def bound(term: str, name: str, value: Any, default: Any = None) -> Any:
     return real_number(term, name, value, default)
 
 
-def ordered(term: str, low_name: str, low: Any, high_name: str, high: Any) -> None:
-    """Refuse bounds that leave no room between them; says nothing of tracers."""
+def above(low: Any, high: Any) -> bool:
+    """Whether a lower bound is known to be above an upper one somewhere; says nothing of tracers and None."""
     both = [v for v in (low, high) if is_concrete(v) or isinstance(v, np.ndarray)]
-    if len(both) == 2 and bool(np.any(np.asarray(low) > np.asarray(high))):
+    return len(both) == 2 and bool(np.any(np.asarray(low) > np.asarray(high)))
+
+
+def ordered(term: str, low_name: str, low: Any, high_name: str, high: Any) -> None:
+    """Refuse bounds that leave no room between them."""
+    if above(low, high):
         raise ValueError(
             f"{term}({low_name}={shown(low)}, {high_name}={shown(high)}): {low_name} is above {high_name}, so "
             f"no weight is feasible. Swap them if they were given in the wrong order."
@@ -138,13 +141,15 @@ def axis_field() -> Any:
 
 
 def _axis(term: str, name: str, value: Any, default: Any = None) -> int | tuple[int, ...]:
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    if _is_integer(value):
         return int(value)
-    if isinstance(value, (list, tuple)) and all(
-        isinstance(a, numbers.Integral) and not isinstance(a, bool) for a in value
-    ):
+    if isinstance(value, list | tuple) and all(_is_integer(a) for a in value):
         return tuple(int(a) for a in value)
     raise TypeError(
         f"{term}({name}={shown(value)}): {name} must be an integer, a tuple of integers, or None for the "
         f"layer's fan-in."
     )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and value is not True and value is not False

@@ -103,6 +103,8 @@ def serialize(obj: Any, for_keras: Any = None) -> dict[str, Any] | None:
     """
     if obj is None:
         return None
+    if for_keras is not None:
+        return _for_keras(obj, for_keras)
     cls = type(obj)
     config = obj.get_config()
     if cls not in _kind_of:
@@ -110,13 +112,68 @@ def serialize(obj: Any, for_keras: Any = None) -> dict[str, Any] | None:
             f"{cls.__name__} is not registered, so what reads the dict back could not make it. Call "
             f"taut.identifiers.register(kind, {cls.__name__}) once."
         )
-    plural = _kind_of[cls] + ("es" if _kind_of[cls].endswith("s") else "s")
     return {
-        "module": f"taut.{plural}",
+        "module": f"taut.{_plural(_kind_of[cls])}",
         "class_name": cls.__name__,
         "config": config,
         "registered_name": cls.__name__,
     }
+
+
+def _for_keras(obj: Any, layer: Any) -> dict[str, Any]:
+    term = obj.for_keras() if hasattr(obj, "for_keras") else obj
+    cls = type(term)
+    if not getattr(cls, "keras", False):
+        raise TypeError(
+            f"Keras has no {cls.__name__}, so it cannot be written for Keras. Keras knows "
+            f"{', '.join(sorted(c.__name__ for c in _kind_of if getattr(c, 'keras', False)))}."
+        )
+    config = term.get_config()
+    if "axis" in config and config["axis"] is None:
+        axes = _fan_in(layer)
+        config["axis"] = axes[0] if len(axes) == 1 else list(axes)
+    return {
+        "module": f"keras.{_plural(_kind_of[cls])}",
+        "class_name": cls.__name__,
+        "config": config,
+        "registered_name": None,
+    }
+
+
+# The fan-in of the main weight of Keras's layers, by class: what a layer that is not built yet will have.
+_FAN_IN = {
+    "Dense": (0,),
+    "Conv1D": (0, 1),
+    "Conv2D": (0, 1, 2),
+    "Conv3D": (0, 1, 2, 3),
+    "Embedding": (1,),
+    "LSTM": (0,),
+    "GRU": (0,),
+    "SimpleRNN": (0,),
+}
+
+
+def _fan_in(layer: Any) -> tuple[int, ...]:
+    if isinstance(layer, int):
+        return (layer,)
+    if isinstance(layer, tuple | list):
+        return tuple(layer)
+    for cls in type(layer).__mro__:
+        if cls.__name__ in _FAN_IN:
+            return _FAN_IN[cls.__name__]
+    raise TypeError(
+        f"The fan-in of {errors.shown(layer)} is not known here. Give its axes instead: "
+        f"serialize(term, for_keras=(0,)) for a kernel of shape (inputs, units)."
+    )
+
+
+def make(kind: str, name: str, **config: Any) -> Any:
+    """An object of the registered class called ``name``."""
+    return _find(kind, name)(**config)
+
+
+def _plural(kind: str) -> str:
+    return kind + ("es" if kind.endswith("s") else "s")
 
 
 def deserialize(kind: str, config: Mapping[str, Any] | None) -> Any:

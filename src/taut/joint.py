@@ -5,47 +5,91 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from taut._regularizer import Regularizer
 from taut._constraint import Constraint
+from taut._regularizer import Acting, Regularizer
+from taut.functional import combined
 from taut.functional._axes import Axes
-from taut.functional._dtype import Array, Number
+from taut.functional._dtype import Array, Number, shape_of
 
 Step = Callable[[Array, "Number | None", Axes], Array]
 
 
-def known(regularizer: Regularizer | None, constraint: Constraint | None) -> str | None:
-    """None if the pair has an exact joint step; otherwise why it is refused, and the way out."""
+def known(
+    regularizer: Regularizer | None,
+    constraint: Constraint | None,
+    shape: tuple[int, ...] | None = None,
+    fan_in: Axes = None,
+) -> str | None:
+    """None if the pair has an exact joint step; otherwise why it is refused, and the way out.
+
+    Args:
+        regularizer: in proximal mode, or None.
+        constraint: or None.
+        shape: of the weights. Without it, None means that there are shapes for which the step is known.
+        fan_in: the axes of one unit; only used with ``shape``.
+    """
     if regularizer is None:
         return None
     if not regularizer.has_prox:
         return regularizer.without_prox()
-    if constraint is None or (regularizer.separable and regularizer.convex and constraint.separable):
+    if constraint is None:
+        return None
+    if _both_entrywise(regularizer, constraint):
+        return None
+    if shape is None:
+        reason = combined.why_never(lambda s: regularizer.shrinkage(s, None), lambda s: constraint.region(s, None))
+    else:
+        shrinkage, region = regularizer.shrinkage(shape, fan_in), constraint.region(shape, fan_in)
+        reason = "one of them has no normal form"
+        if shrinkage is not None and region is not None:
+            reason = combined.why_not(shrinkage, region)
+    if reason is None:
         return None
     r, c = type(regularizer).__name__, type(constraint).__name__
     return (
-        f"No exact joint step is known for {r} with {c} on one weight: one after the other would converge to "
-        f'the wrong point. Let the penalty act by gradient, {r}(...).acting("gradient"), or put the two on '
-        f"different weights."
+        f"No exact joint step is known for {r} with {c} on one weight: {reason}. One after the other would "
+        f'converge to the wrong point. Let the penalty act by gradient, {r}(...).acting("gradient"), or put the '
+        f"two on different weights."
     )
 
 
-def step_for(regularizer: Any, constraint: Constraint | None) -> Step:
+def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | None) -> Step:
     """The function ``(w, step, fan_in) -> w`` that ends an optimizer's step for one weight.
 
-    It is argmin_z R(z) + Σ (z − w)²/(2·step) over the constraint's set. ``step`` None asks for the
-    Euclidean projection alone.
+    It is argmin_z R(z) + Σ (z − w)²/(2·step) over the constraint's set. ``step`` None asks for the Euclidean
+    projection alone. Sets that are not convex are taken in the Euclidean metric.
 
     Raises:
-        ValueError: no exact joint step is known (see `known`).
+        ValueError: no exact joint step is known (see `known`), here or for a shape met later.
+
+    >>> import numpy as np
+    >>> from taut.constraints import NonNeg
+    >>> from taut.regularizers import L1
+    >>> step_for(L1(0.5), NonNeg())(np.asarray([-3.0, 0.2, 2.0]), 1.0, None)
+    array([0. , 0. , 1.5])
     """
-    why = known(regularizer, constraint)
+    term: Any = regularizer.term if isinstance(regularizer, Acting) else regularizer
+    why = known(term, constraint)
     if why is not None:
         raise ValueError(why)
 
     def act(w: Array, step: Number | None, fan_in: Axes = None) -> Array:
-        if step is not None and regularizer is not None:
-            w = regularizer.prox(w, step, fan_in=fan_in)
-            return w if constraint is None else constraint(w, fan_in=fan_in)
-        return w if constraint is None else constraint(w, step=step, fan_in=fan_in)
+        if term is None or step is None:
+            return w if constraint is None else constraint(w, step=step, fan_in=fan_in)
+        if constraint is None:
+            return term.prox(w, step, fan_in=fan_in)
+        shape = shape_of(w)
+        shrinkage, region = term.shrinkage(shape, fan_in), constraint.region(shape, fan_in)
+        if shrinkage is None or region is None:  # a user's own terms, both entrywise
+            return constraint(term.prox(w, step, fan_in=fan_in), fan_in=fan_in)
+        refusal = known(term, constraint, shape, fan_in)
+        if refusal is not None:
+            raise ValueError(refusal)
+        return combined.solve(w, step, shrinkage, region)
 
     return act
+
+
+def _both_entrywise(regularizer: Regularizer, constraint: Constraint) -> bool:
+    # In one dimension the minimum over an interval is the minimum anywhere, clipped: true of convex penalties.
+    return bool(regularizer.separable and regularizer.convex and constraint.separable)

@@ -9,31 +9,66 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from taut.functional._dtype import Namespace
+from taut.functional._dtype import Array, Namespace, eps, is_jax, is_torch
 
 S = TypeVar("S")
 
-
-def fori(xp: Namespace, count: int, body: Callable[[S], S], state: S) -> S:
-    """Apply ``body`` to ``state`` a fixed number of times."""
-    if xp.__name__.startswith("jax"):
-        lax = sys.modules["jax"].lax
-        return lax.fori_loop(0, count, lambda _, s: body(s), state)
-    for _ in range(count):
-        state = body(state)
-    return state
+UNROLLED = 12
+"""Steps taken where a loop cannot stop early: a tensor cannot decide a branch under torch.compile."""
 
 
 def while_(xp: Namespace, limit: int, unfinished: Callable[[S], Any], body: Callable[[S], S], state: S) -> S:
-    """Apply ``body`` until ``unfinished(state)`` is false, at most ``limit`` times."""
+    """Apply ``body`` until ``unfinished(state)`` is false, at most ``limit`` times.
+
+    Compiled PyTorch runs a fixed `UNROLLED` number of times: ``body`` must leave a finished state alone.
+    """
     if xp.__name__.startswith("jax"):
         lax = sys.modules["jax"].lax
         _, state = lax.while_loop(
             lambda s: (s[0] < limit) & unfinished(s[1]), lambda s: (s[0] + 1, body(s[1])), (0, state)
         )
         return state
-    for _ in range(limit):
-        if not bool(unfinished(state)):
+    torch = sys.modules.get("torch") if "torch" in xp.__name__ else None
+    unrolled = torch is not None and torch.compiler.is_compiling()
+    for _ in range(min(limit, UNROLLED) if unrolled else limit):
+        if not unrolled and not bool(unfinished(state)):
             break
         state = body(state)
     return state
+
+
+def climb(xp: Namespace, limit: int, move: Callable[..., Array], start: Array, *given: Array) -> Array:
+    """The root that Newton's method reaches from below, on a function whose Newton steps never pass it.
+
+    Args:
+        limit: most steps taken.
+        move: ``move(x, *given)``, the Newton step at ``x``; negative steps (rounding, at the root) are not taken.
+        start: at or below the root, elementwise.
+        given: the arrays that ``move`` depends on. The loop sees them as constants and one more step is
+            taken outside it: that step's derivative is the root's (the implicit function theorem), and
+            JAX cannot differentiate a while loop in reverse.
+
+    The loop ends when no step is above eps^0.4 of its point: the step just taken has squared that error
+    and the last one squares it again.
+    """
+    small = eps(start.dtype) ** 0.4
+    fixed = [constant(g) for g in given]
+
+    def body(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        x, _ = state
+        step = move(x, *fixed)
+        step = xp.where(step > 0, step, xp.zeros_like(step))
+        return x + step, xp.any(step > small * x)
+
+    x = constant(start)
+    x, _ = while_(xp, limit, lambda state: state[1], body, (x, xp.any(x == x)))
+    step = move(x, *given)
+    # Chosen, not clamped at zero: at the root the step is zero, but its derivative is what is wanted.
+    return x + step
+
+
+def constant(x: Array) -> Array:
+    """``x`` with its gradient cut off."""
+    if is_jax(x):
+        return sys.modules["jax"].lax.stop_gradient(x)
+    return x.detach() if is_torch(x) else x

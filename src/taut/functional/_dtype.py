@@ -50,6 +50,11 @@ def namespace(*arrays: Any) -> Namespace:
     return xp
 
 
+def shape_of(w: Any) -> tuple[int, ...]:
+    """The shape of an array of any library, or of nested lists."""
+    return tuple(w.shape) if hasattr(w, "shape") else np.shape(w)
+
+
 def real(xp: Namespace, w: Any) -> Array:
     """``w`` as a real floating-point array; integers, booleans and complex numbers are refused."""
     if not hasattr(w, "dtype"):
@@ -108,6 +113,11 @@ def eps(dtype: Any) -> float:
     return 2.0**-23 if dtype.itemsize == 4 else 2.0**-52
 
 
+def smallest(dtype: Any) -> float:
+    """The smallest positive number of a half precision, subnormal."""
+    return 2.0**-133 if "bfloat16" in str(dtype) else 2.0**-24
+
+
 def narrow(xp: Namespace, z: Array, dtype: Any) -> Array:
     """``z`` rounded to ``dtype``, to nearest."""
     return xp.astype(z, dtype)
@@ -123,8 +133,7 @@ def narrow_inward(xp: Namespace, z: Array, dtype: Any) -> Array:
     rounded = xp.astype(z, dtype)
     if not is_half(dtype):
         return rounded
-    smallest = 2.0**-133 if "bfloat16" in str(dtype) else 2.0**-24
     size = xp.abs(z)
-    spacing = xp.maximum(size * eps(dtype), xp.full_like(size, smallest))
+    spacing = xp.maximum(size * eps(dtype), xp.full_like(size, smallest(dtype)))
     inside = xp.astype(xp.sign(z) * (size - spacing), dtype)
     return xp.where(xp.abs(xp.astype(rounded, z.dtype)) > size, inside, rounded)

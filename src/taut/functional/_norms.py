@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from taut.functional._dtype import Array, Namespace, eps, is_half, widest
+from taut.functional._dtype import Array, Namespace, beside, eps, is_half, widest
 
 
 def kappa(dtype: Any) -> float:
@@ -51,6 +51,38 @@ def total(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
 def largest(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     """The maximum over ``axes``, kept as size 1."""
     return xp.max(x, axis=axes, keepdims=True) if axes else x
+
+
+def positive(xp: Namespace, x: Array) -> Array:
+    """``x`` as a denominator: 1 wherever ``x`` is not positive, for quotients that are not used there.
+
+    Without it an unused 0/0 would still reach the gradient.
+    """
+    return xp.where(x > 0, x, xp.ones_like(x))
+
+
+def first(xp: Namespace, w: Array, axes: tuple[int, ...]) -> Array:
+    """1 at the first entry of every slice over ``axes``, 0 elsewhere; size 1 along the other axes."""
+    mask = xp.ones(tuple(1 for _ in w.shape), dtype=w.dtype, **beside(w))
+    for a in axes:
+        at_zero = xp.astype(xp.arange(w.shape[a], **beside(w)) == 0, w.dtype)
+        mask = mask * xp.reshape(at_zero, tuple(-1 if i == a else 1 for i in range(w.ndim)))
+    return mask
+
+
+def spike(xp: Namespace, score: Array, axes: tuple[int, ...]) -> Array:
+    """1 at the largest ``score`` of every slice over ``axes`` (the first of equals), 0 elsewhere."""
+    if not axes:
+        return xp.ones_like(score)
+    kept = tuple(a for a in range(score.ndim) if a not in axes)
+    order = (*kept, *axes)
+    moved = xp.permute_dims(score, order)
+    flat = xp.reshape(moved, (*(score.shape[a] for a in kept), -1))  # (kept…, slice)
+    best = xp.argmax(flat, axis=-1, keepdims=True)
+    places = xp.arange(flat.shape[-1], **beside(score))
+    one_hot = xp.astype(places == best, score.dtype)
+    back = tuple(order.index(a) for a in range(score.ndim))
+    return xp.permute_dims(xp.reshape(one_hot, moved.shape), back)
 
 
 def _root(xp: Namespace, square: Array) -> Array:

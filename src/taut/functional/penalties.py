@@ -90,5 +90,3 @@ def mutual_coherence(w: Array, factor: Number, rows: bool) -> Array:
     cosines = unit @ xp.matrix_transpose(unit)  # (n, n)
     apart = xp.abs(cosines) * (1 - xp.eye(n, dtype=x.dtype, **beside(x)))
     return number(xp, factor, x) * xp.sum(apart) / (n * (n - 1.0))
-
-

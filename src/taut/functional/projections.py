@@ -1,4 +1,4 @@
-"""Nearest feasible points: for each constraint, argmin_z Σ (z_i − w_i)² / (2 step_i) over its set.
+"""Nearest feasible points: for each set, argmin_z Σ (z_i − w_i)² / (2 step_i) over it.
 
 Without ``step`` (or with one number for it) nearest is Euclidean. The law of norms (design.md) binds each
 map here: a feasible slice keeps its bits, one that moves lands inside by ``kappa``, and the second
@@ -7,24 +7,21 @@ application of a map, in whichever library, changes nothing. Every map returns `
 
 from __future__ import annotations
 
-from taut.functional._control import fori
+from taut.functional import _newton
 from taut.functional._dtype import (
     Array,
     Namespace,
     Number,
-    beside,
     eps,
     is_half,
     namespace,
     narrow_inward,
     number,
     real,
+    smallest,
     widen,
 )
-from taut.functional._norms import kappa, largest, root_sum_squares, total
-
-NEWTON = 8
-"""Newton steps of a ball's scalar equation (`project_l2_ball` in a metric)."""
+from taut.functional._norms import first, kappa, positive, root_sum_squares
 
 
 def project_box(w: Array, low: Number | None = None, high: Number | None = None) -> Array:
@@ -57,8 +54,7 @@ def _at_bound(xp: Namespace, bound: Array, dtype: object, upwards: bool) -> Arra
     rounded = xp.astype(bound, dtype)
     if not is_half(dtype):
         return rounded
-    smallest = 2.0**-133 if "bfloat16" in str(dtype) else 2.0**-24
-    spacing = xp.maximum(xp.abs(bound) * eps(dtype), xp.full_like(bound, smallest))
+    spacing = xp.maximum(xp.abs(bound) * eps(dtype), xp.full_like(bound, smallest(dtype)))
     back = xp.astype(rounded, bound.dtype)
     if upwards:
         return xp.where(back < bound, xp.astype(bound + spacing, dtype), rounded)
@@ -83,35 +79,14 @@ def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
     """
     xp = namespace(w, radius, step)
     w = real(xp, w)
-    if 0 in w.shape:
-        return w
-    if step is not None:
+    if step is not None and 0 not in w.shape:
         x = widen(xp, w)
         s = number(xp, step, x)
         if s.ndim > 0:
-            z = _ball_in_metric(xp, x, s, number(xp, radius, x), axes)
             norm = root_sum_squares(xp, w, axes)
+            z = _newton.ball(xp, x, s, number(xp, radius, x), axes)
             w = xp.where(norm <= number(xp, radius, norm), w, narrow_inward(xp, z, w.dtype))
-    return _norm_between(xp, w, None, radius, axes)
-
-
-def _ball_in_metric(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]) -> Array:
-    # 1/‖z(μ)‖ is concave and increasing, so Newton from below its root climbs to it (Moré & Sorensen,
-    # 1983). |z_i| ≤ ‖z‖ = r gives the start μ ≥ (|w_i|/r − 1)/s_i, and leaves ‖z‖ ≤ r·√size.
-    one, zero = xp.ones_like(x), xp.zeros_like(x)
-    r = xp.where(radius > 0, radius, xp.ones_like(radius))
-    over = (xp.abs(x) / r - 1) / xp.where(s > 0, s, one)
-    start = largest(xp, xp.where((over > 0) & (s > 0), over, zero), axes)
-
-    def newton(mu: Array) -> Array:
-        shrink = 1 + mu * s
-        z = x / shrink
-        square = total(xp, z * z, axes)
-        slope = total(xp, z * z * s / shrink, axes)
-        move = square * (xp.sqrt(square) / r - 1) / xp.where(slope > 0, slope, xp.ones_like(slope))
-        return mu + xp.where(move > 0, move, xp.zeros_like(move))
-
-    return x / (1 + fori(xp, NEWTON, newton, start) * s)
+    return into_ball(xp, w, radius, axes)
 
 
 def project_l2_shell(w: Array, low: Number, high: Number, axes: tuple[int, ...], rate: Number = 1.0) -> Array:
@@ -123,17 +98,17 @@ def project_l2_shell(w: Array, low: Number, high: Number, axes: tuple[int, ...],
 
     Args:
         w: weights, any shape.
-        low: ≥ 0, smallest norm allowed. A negative number means 0.
+        low: smallest norm allowed. A negative number means 0.
         high: ≥ low, largest norm allowed. Equal to ``low`` it makes a sphere.
         axes: the axes that one slice spans.
         rate: in (0, 1].
 
     >>> import numpy as np
-    >>> project_l2_shell(np.asarray([0.3, 0.4]), 1.0, 2.0, (0,))
+    >>> project_l2_shell(np.asarray([0.3, 0.4]), 1.0, 2.0, (0,)).round(4)
     array([0.6, 0.8])
     """
     xp = namespace(w, low, high, rate)
-    return _norm_between(xp, real(xp, w), low, high, axes, rate)
+    return into_shell(xp, real(xp, w), low, high, axes, rate)
 
 
 def project_sphere(w: Array, axes: tuple[int, ...]) -> Array:
@@ -147,7 +122,19 @@ def project_sphere(w: Array, axes: tuple[int, ...]) -> Array:
     array([0.6, 0.8])
     """
     xp = namespace(w)
-    return _norm_between(xp, real(xp, w), 1.0, 1.0, axes)
+    return into_shell(xp, real(xp, w), 1.0, 1.0, axes)
+
+
+def into_ball(xp: Namespace, w: Array, radius: Number, axes: tuple[int, ...]) -> Array:
+    """`project_l2_ball` without a metric."""
+    if 0 in w.shape:
+        return w
+    norm = root_sum_squares(xp, w, axes)  # (…, 1, …) in the widest float there is
+    top = number(xp, radius, norm)
+    inside = norm <= top
+    scale = top * (1 - kappa(w.dtype)) / xp.where(inside, xp.ones_like(norm), norm)
+    # Select, do not multiply by one: clamping the ratio still moves bits in 1 to 47 % of slices.
+    return xp.where(inside, w, narrow_inward(xp, xp.astype(w, norm.dtype) * scale, w.dtype))
 
 
 def norm_bounds(xp: Namespace, low: Array, high: Array, dtype: object) -> tuple[Array, Array, Array, Array]:
@@ -169,38 +156,29 @@ def norm_bounds(xp: Namespace, low: Array, high: Array, dtype: object) -> tuple[
     )
 
 
-def _norm_between(
-    xp: Namespace, w: Array, low: Number | None, high: Number, axes: tuple[int, ...], rate: Number = 1.0
+def into_shell(
+    xp: Namespace,
+    w: Array,
+    low: Number,
+    high: Number,
+    axes: tuple[int, ...],
+    rate: Number = 1.0,
+    direction: Array | None = None,
 ) -> Array:
-    """The one place where slices are rescaled. ``low`` None: a ball, with no zero slice to mend."""
+    """`project_l2_shell`; ``direction`` holds unit vectors for the zero slices, instead of the first ones."""
     if 0 in w.shape:
         return w
-    norm = root_sum_squares(xp, w, axes)  # (…, 1, …) in the widest float there is
-    top = number(xp, high, norm)
-    if low is None:
-        inside = norm <= top
-        scale = top * (1 - kappa(w.dtype)) / xp.where(inside, xp.ones_like(norm), norm)
-        # Select, do not multiply by one: clamping the ratio still moves bits in 1 to 47 % of slices.
-        return xp.where(inside, w, narrow_inward(xp, xp.astype(w, norm.dtype) * scale, w.dtype))
-    bottom = number(xp, low, norm)
+    norm = root_sum_squares(xp, w, axes)
+    zero = norm == 0
+    top, bottom = number(xp, high, norm), number(xp, low, norm)
     bottom = xp.where(bottom > 0, bottom, xp.zeros_like(bottom))
     accept_low, accept_high, aim_low, aim_high = norm_bounds(xp, bottom, top, w.dtype)
     inside = (norm >= accept_low) & (norm <= accept_high)
     # Too short goes up to aim_low, too long comes down to aim_high; rate < 1 goes part of the way.
-    aim = xp.where(norm < accept_low, aim_low, aim_high)
     way = number(xp, rate, norm)
-    aim = way * aim + (1 - way) * norm
-    zero = norm == 0
-    scaled = xp.astype(w, norm.dtype) * (aim / xp.where(zero, xp.ones_like(norm), norm))
-    moved = xp.where(zero, aim * _first(xp, w, axes, norm), scaled)
+    aim = way * xp.where(norm < accept_low, aim_low, aim_high) + (1 - way) * norm
+    if direction is None:
+        direction = first(xp, w, axes)
+    scaled = xp.astype(w, norm.dtype) * (aim / positive(xp, norm))
+    moved = xp.where(zero, xp.astype(direction, norm.dtype) * aim, scaled)
     return xp.where(inside, w, xp.astype(moved, w.dtype))
-
-
-def _first(xp: Namespace, w: Array, axes: tuple[int, ...], like: Array) -> Array:
-    """1 at the first entry of every slice, 0 elsewhere."""
-    mask = xp.ones_like(like[tuple(slice(0, 1) for _ in w.shape)])
-    for a in axes:
-        index = xp.arange(w.shape[a], **beside(w))
-        first = xp.astype(index == 0, like.dtype)
-        mask = mask * xp.reshape(first, tuple(-1 if i == a else 1 for i in range(w.ndim)))
-    return mask

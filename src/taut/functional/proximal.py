@@ -7,12 +7,9 @@
 
 from __future__ import annotations
 
-from taut.functional._control import fori
+from taut.functional import _newton
 from taut.functional._dtype import Array, Namespace, Number, namespace, narrow, number, real, widen
-from taut.functional._norms import largest, root_sum_squares, total
-
-NEWTON = 8
-"""Newton steps of a group's scalar equation (`shrink_groups`)."""
+from taut.functional._norms import positive, root_sum_squares
 
 
 def soft_threshold(w: Array, threshold: Number) -> Array:
@@ -66,15 +63,18 @@ def elastic(w: Array, step: Number, l1: Number, l2: Number) -> Array:
     return narrow(xp, z, w.dtype)
 
 
-def elastic_step(xp: Namespace, x: Array, step: Array, l1: Number, l2: Number) -> tuple[Array, Array]:
+def elastic_step(xp: Namespace, x: Array, step: Array, l1: Number | None, l2: Number | None) -> tuple[Array, Array]:
     """Absorb L1 and L2 into the quadratic: the point u and the step s' of what is left to minimise.
 
     Σ l1|z| + l2 z² + (z−w)²/(2s) differs from (z−u)²/(2s') by a constant wherever sign(z) is sign(u) or
     z is 0, with u = soft(w, s·l1)/(1+2·s·l2) and s' = s/(1+2·s·l2). So whatever only shrinks entries
     towards zero (a group penalty, a ball) may be solved at (u, s') instead.
     """
+    u = x if l1 is None else soft(xp, x, step * number(xp, l1, x))
+    if l2 is None:
+        return u, step
     shrink = 1 + 2 * step * number(xp, l2, x)
-    return soft(xp, x, step * number(xp, l1, x)) / shrink, step / shrink
+    return u / shrink, step / shrink
 
 
 def shrink_groups(w: Array, step: Number, strength: Number, axes: tuple[int, ...]) -> Array:
@@ -110,20 +110,6 @@ def group_shrink(xp: Namespace, x: Array, step: Array, strength: Array, axes: tu
     if t.ndim == 0:
         n = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
         # t = 0 and n = 0 together would be 0/0: a zero group is zero at any threshold.
-        return xp.where(n > t, x * (1 - t / xp.where(n > t, n, xp.ones_like(n))), xp.zeros_like(x))
-    # The norm is the root of h(n) = (Σ w²/(n+t)²)^(-1/2) = 1, and h is concave and increasing. So Newton
-    # from below the root climbs to it and never passes it; with equal steps h is a line, and one step does.
-    # |z_i| ≤ n gives the start n ≥ |w_i| − t_i, which is exact when one entry is all that survives.
-    zero = xp.zeros_like(x)
-    start = largest(xp, xp.where(xp.abs(x) > t, xp.abs(x) - t, zero), axes)
-
-    def newton(n: Array) -> Array:
-        reach = n + t
-        ratio = x / xp.where(reach > 0, reach, xp.ones_like(reach))
-        square = total(xp, ratio * ratio, axes)
-        slope = total(xp, ratio * ratio / xp.where(reach > 0, reach, xp.ones_like(reach)), axes)
-        move = square * (xp.sqrt(square) - 1) / xp.where(slope > 0, slope, xp.ones_like(slope))
-        return n + xp.where(move > 0, move, xp.zeros_like(move))
-
-    n = fori(xp, NEWTON, newton, start)
-    return xp.where(n > 0, x * (n / xp.where(n > 0, n + t, xp.ones_like(t))), zero)
+        return xp.where(n <= t, xp.zeros_like(x), x * (1 - t / positive(xp, n)))
+    n = _newton.shrunk_norm(xp, x, t, axes)
+    return xp.where(n <= 0, xp.zeros_like(x), x * (n / positive(xp, n + t)))
