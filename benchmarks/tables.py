@@ -82,7 +82,8 @@ def filled(document: str, measured: dict[str, dict[str, Any]]) -> str:
     """``document`` with the summary between its marks."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{summary(measured)}\n\n{place(measured)}\n\n{END}{after}"
+    figures = f"{summary(measured)}\n\n{place(measured)}\n\n" if measured else ""
+    return f"{before}{BEGIN}\n\n{figures}{END}{after}"
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import tables
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -129,9 +131,8 @@ def test_examples_run(document: Path, tmp_path: Path, monkeypatch: pytest.Monkey
             run_python(block, names)
         elif block.runs and block.language == "console":
             run_console(block, tmp_path)
-        elif shown := SOURCE.fullmatch(block.mark):
-            source = inspect.getsource(getattr(importlib.import_module(shown[1]), shown[2]))
-            assert block.source == source, f"{block.place}: {shown[1]}.{shown[2]} has changed; show it as it is"
+        elif SOURCE.fullmatch(block.mark):
+            assert block.source == shown_source(block), f"{block.place}: the source has changed; `make format`"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -141,6 +142,14 @@ def test_links_lead_somewhere(document: Path) -> None:
     inside = [target for target in targets if not target.startswith(("http:", "https:", "mailto:", "#"))]
     missing = [target for target in inside if not (document.parent / target.partition("#")[0]).exists()]
     assert not missing
+
+
+def test_the_figures_are_those_that_were_measured() -> None:
+    measured = tables.records()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == tables.filled(readme, measured), "python -m benchmarks.tables"
+    if measured:
+        assert (tables.RESULTS / "README.md").read_text(encoding="utf-8") == tables.details(measured)
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
@@ -167,7 +176,7 @@ def test_decisions_have_numbers_of_their_own() -> None:
         ("```console\nno command\n```\n", "begin with"),
         ("```\nno language\n```\n", "which language"),
         ("<!-- source: taut.models.nothing -->\n\n```python\n```\n", "no attribute 'nothing'"),
-        ("<!-- source: taut.regularizers.get -->\n\n```python\nold\n```\n", "has changed"),
+        ("<!-- source: taut.regularizers.get -->\n\n```python\nold\n```\n", "source has changed"),
         ("<!-- not run: -->\n\n```python\n1 / 0\n```\n", "division by zero"),
     ],
 )
