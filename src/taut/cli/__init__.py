@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import Any
 
 import click
 
 from taut import __version__
-from taut.cli.demo import demo
-from taut.cli.fit import fit
-from taut.cli.predict import predict
-from taut.cli.report import report
+from taut.cli import demo, fit, predict, report
+from taut.cli._command import note
 
 __all__ = ["main"]
 
@@ -30,11 +30,26 @@ def main(ctx: click.Context) -> None:
     """
     if os.environ.get("NO_COLOR"):
         ctx.color = False
+    _show_warnings_as_notes(ctx)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a terminal without Unicode shows "?" rather than a traceback
             reconfigure(errors="replace")
 
 
-for _command in (demo, fit, predict, report):
+def _show_warnings_as_notes(ctx: click.Context) -> None:
+    """What taut warns a Python user of, such as bounds on norms taken for bounds on values, in one line."""
+    before = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if issubclass(category, UserWarning):
+            note(str(message))
+        else:
+            before(message, category, *rest)
+
+    warnings.showwarning = show
+    ctx.call_on_close(lambda: setattr(warnings, "showwarning", before))
+
+
+for _command in (demo.demo, fit.fit, predict.predict, report.report):
     main.add_command(_command)

@@ -23,9 +23,7 @@ class Command(click.Command):
         sections: headings for ``--help``, each with the names of its options; what is left comes last.
     """
 
-    def __init__(
-        self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sections = sections or {}
         self.params.append(click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."))

@@ -19,9 +19,7 @@ class Widths(click.ParamType[Any]):
 
     name = "widths"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
         if value.strip().lower() in ("", "0", "none"):
@@ -44,16 +42,12 @@ class TermOption(click.ParamType[Any]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int | None, Any]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, Any]:
         if isinstance(value, tuple):
             return value
         match = _LAYER.match(value)
         try:
-            return (int(match[1]) if match else None), build(
-                self.kind, value[match.end() :] if match else value
-            )
+            return (int(match[1]) if match else None), build(self.kind, value[match.end() :] if match else value)
         except TermError as error:
             self.fail(str(error), param, ctx)
 
@@ -80,9 +74,7 @@ def terms_of(layer: int, layers: int, options: dict[str, Any]) -> dict[str, Any]
             if places.count(place) > 1:
                 which = "every layer" if place is None else f"layer {place}"
                 sign = "+" if role.endswith("regularizer") else "&"
-                raise click.BadParameter(
-                    f"given twice for {which}; join terms with {sign!r}", param_hint=flag
-                )
+                raise click.BadParameter(f"given twice for {which}; join terms with {sign!r}", param_hint=flag)
         terms = dict(options[role])
         everywhere = None if role.startswith("activity") and layer == layers > 1 else terms.get(None)
         chosen[role] = terms.get(layer, everywhere)

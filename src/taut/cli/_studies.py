@@ -119,8 +119,8 @@ def _activity(now: Outcome, bare: Outcome) -> str:
 
 def _max_norm(now: Outcome, bare: Outcome) -> str:
     return (
-        f"no unit's weights are longer than {now.largest_norm:.4f} (bare: {bare.largest_norm:.1f}), and "
-        f"none needs to be zero for it; {_noise(now, bare)}."
+        f"no unit's weights are longer than {now.largest_norm:.4f} (bare: {bare.largest_norm:.1f}), so no "
+        f"one unit can shout; {_noise(now, bare)}."
     )
 
 
@@ -155,7 +155,7 @@ def _exact(value: float) -> str:
 
 STUDIES: tuple[Study, ...] = (
     Study("bare", _bare),
-    _on_both("L2(0.001)", _l2, lambda r, c: {"kernel_regularizer": r.L2(0.001)}),
+    _on_both("L2(0.003)", _l2, lambda r, c: {"kernel_regularizer": r.L2(0.003)}),
     _on_both("L1(0.001)", _l1, lambda r, c: {"kernel_regularizer": r.L1(0.001)}),
     Study(
         "GroupLasso(0.01) by input",
@@ -164,7 +164,7 @@ STUDIES: tuple[Study, ...] = (
     ),
     _on_both("L1(0.01) on biases", _bias, lambda r, c: {"bias_regularizer": r.L1(0.01)}),
     Study("L1(0.01) on activity", _activity, lambda r, c: {"activity_regularizer": r.L1(0.01)}),
-    _on_both("MaxNorm(1)", _max_norm, lambda r, c: {"kernel_constraint": c.MaxNorm(1.0)}),
+    _on_both("MaxNorm(1.5)", _max_norm, lambda r, c: {"kernel_constraint": c.MaxNorm(1.5)}),
     _on_both("Box(-0.3, 0.3)", _box, lambda r, c: {"kernel_constraint": c.Box(-0.3, 0.3)}),
     _on_both("NonNeg", _non_neg, lambda r, c: {"kernel_constraint": c.NonNeg()}),
     _on_both(

@@ -29,7 +29,11 @@ Examples:
 """
 
 
-@click.command(cls=Command, epilog=EXAMPLES)
+@click.command(
+    cls=Command,
+    short_help="One network on real data with each kind of term: numbers, words, a picture.",
+    epilog=EXAMPLES,
+)
 @click.option(
     "--out",
     "-o",
@@ -57,22 +61,16 @@ def demo(out: Path, epochs: int, seed: int) -> None:
     x, y = _digits()
     train, test = hold_out(Target("digit", "classification", tuple(range(10))), y, TEST, seed)
     click.secho("Digits", bold=True, nl=False)
-    click.echo(
-        f": {len(train)} images to train on, {len(test)} to test; Dense(64, relu) → Dense(10, softmax),"
-    )
+    click.echo(f": {len(train)} images to train on, {len(test)} to test; Dense(64, relu) → Dense(10, softmax),")
     click.echo(f"Adam, {epochs} epochs, seed {seed}. All start from the same weights and see the same order.")
 
     outcomes: list[Outcome] = []
-    with click.progressbar(
-        STUDIES, label="training", item_show_func=lambda s: s.name if s else ""
-    ) as studies:
+    with click.progressbar(STUDIES, label="training", item_show_func=lambda s: s.name if s else "") as studies:
         for study in studies:
             outcomes.append(_run(study, x, y, train, test, epochs, seed))
     click.echo()
     click.echo(_table(outcomes))
-    click.echo(
-        f"gap: train − test. under noise: test accuracy, noise of {NOISE} on every pixel, mean of 5 draws."
-    )
+    click.echo(f"gap: train − test. under noise: test accuracy, noise of {NOISE} on every pixel, mean of 5 draws.")
 
     heading("What each term did")
     wide = max(len(study.name) for study in STUDIES)
@@ -114,9 +112,7 @@ def _run(
     return _measure(model, x, y, train, test, seed)
 
 
-def _measure(
-    model: Any, x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, seed: int
-) -> Outcome:
+def _measure(model: Any, x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
     def predict(rows: np.ndarray) -> np.ndarray:
         return np.asarray(model.predict(rows, verbose=0))
 
@@ -185,11 +181,7 @@ def _draw(outcomes: list[Outcome], epochs: int, path: Path) -> None:
         Panel(
             study.name,
             f"test {o.test:.1%}, under noise {o.noisy:.1%}\n"
-            + (
-                f"{o.inputs - o.ignored} of {o.inputs} pixels in use"
-                if o.ignored
-                else f"all {o.inputs} pixels in use"
-            ),
+            + (f"{o.inputs - o.ignored} of {o.inputs} pixels in use" if o.ignored else f"all {o.inputs} pixels in use"),
             o.kernel,
         )
         for study, o in zip(STUDIES, outcomes, strict=True)

@@ -70,7 +70,12 @@ SECTIONS = {
 }
 
 
-@click.command(cls=Command, epilog=EXAMPLES, sections=SECTIONS)
+@click.command(
+    cls=Command,
+    short_help="Train a network on a table, save it, and score it on held-out rows.",
+    epilog=EXAMPLES,
+    sections=SECTIONS,
+)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--target", "-t", required=True, metavar="COLUMN", help="The column to predict.")
 @click.option(
@@ -146,9 +151,7 @@ SECTIONS = {
     show_default=True,
     help="The most levels of a text column with a feature each.",
 )
-@click.option(
-    "--separator", metavar="CHAR", help="Between the fields of a CSV. By default, read off its header."
-)
+@click.option("--separator", metavar="CHAR", help="Between the fields of a CSV. By default, read off its header.")
 def fit(
     data: Path,
     target: str,
@@ -219,9 +222,7 @@ def fit(
     model.save(out)
     click.echo()
     click.secho(f"Saved {out}", bold=True, nl=False)
-    click.echo(
-        f" ({out.stat().st_size / 1000:.0f} kB{', in place of the one that was there' if existed else ''})"
-    )
+    click.echo(f" ({out.stat().st_size / 1000:.0f} kB{', in place of the one that was there' if existed else ''})")
     click.echo(f"  taut predict {out} NEW.csv     its predictions for other rows")
     click.echo(f"  taut report {out}              what the terms did to its weights")
 
@@ -234,9 +235,7 @@ def _about(aim: Target) -> str:
     return f"regression of {aim.name!r} ({aim.why}): mean {aim.mean:.4g}, standard deviation {aim.std:.4g}"
 
 
-def _model(
-    inputs: int, aim: Target, seed: int, *, hidden: tuple[int, ...], activation: str, **options: Any
-) -> Any:
+def _model(inputs: int, aim: Target, seed: int, *, hidden: tuple[int, ...], activation: str, **options: Any) -> Any:
     import taut
 
     taut.utils.set_random_seed(seed)
@@ -248,19 +247,24 @@ def _model(
         layers.append(taut.layers.Dense(width, activation=activation, **own))
     layers.append(taut.layers.Dense(widths[-1], activation=last, **terms[-1]))
     model = taut.Sequential(layers)
-    model.compile(
-        optimizer=_optimizer(options["optimizer"], options["learning_rate"]),
-        loss="sparse_categorical_crossentropy" if aim.task == "classification" else "mse",
-        metrics=["accuracy"] if aim.task == "classification" else [],
-    )
+    try:
+        model.compile(
+            optimizer=_optimizer(options["optimizer"], options["learning_rate"]),
+            loss="sparse_categorical_crossentropy" if aim.task == "classification" else "mse",
+            metrics=["accuracy"] if aim.task == "classification" else [],
+        )
+    except ValueError as error:
+        if '.acting("gradient")' in str(error):  # the same way out, in the words of a shell
+            raise ValueError(f'{error} Here: --kernel-regularizer "...@gradient".') from None
+        raise
     return model
 
 
 def _optimizer(name: str, learning_rate: float | None) -> Any:
     from taut import optimizers
 
+    config = {} if learning_rate is None else {"learning_rate": learning_rate}
     try:
-        optimizer = optimizers.get(name)
-        return optimizer if learning_rate is None else type(optimizer)(learning_rate=learning_rate)
+        return optimizers.get({"class_name": name, "config": config})
     except (TypeError, ValueError) as error:
         raise click.BadParameter(str(error), param_hint="'--optimizer'") from None

@@ -28,7 +28,7 @@ column too, the predictions are scored against it.
 """
 
 
-@click.command(cls=Command, epilog=EXAMPLES)
+@click.command(cls=Command, short_help="Predict for the rows of a table.", epilog=EXAMPLES)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
@@ -38,9 +38,7 @@ column too, the predictions are scored against it.
     help="Where to: .csv or .parquet. By default, the screen, as CSV.",
 )
 @click.option("--proba", is_flag=True, help="Add the probability of each class.")
-@click.option(
-    "--separator", metavar="CHAR", help="Between the fields of a CSV. By default, read off its header."
-)
+@click.option("--separator", metavar="CHAR", help="Between the fields of a CSV. By default, read off its header.")
 def predict(model: Path, data: Path, out: Path | None, proba: bool, separator: str | None) -> None:
     """Predict the target for each row of a table, CSV or Parquet.
 
@@ -49,9 +47,7 @@ def predict(model: Path, data: Path, out: Path | None, proba: bool, separator: s
     if out is not None:
         check_out(out, model, data)
         if out.suffix.lower() not in {".csv", ".parquet", ".pq"}:
-            raise click.BadParameter(
-                f"{out.name}: expected a name that ends in .csv or .parquet", param_hint="'--out'"
-            )
+            raise click.BadParameter(f"{out.name}: expected a name that ends in .csv or .parquet", param_hint="'--out'")
     network, schema, aim = load(model)
     if proba and aim.task == "regression":
         raise click.UsageError(f"--proba is for classes; {model.name} predicts a number, {aim.name!r}.")

@@ -25,7 +25,7 @@ Example:
 _BAR = 24  # characters of the longest bar
 
 
-@click.command(cls=Command, epilog=EXAMPLES)
+@click.command(cls=Command, short_help="What the terms did to a saved model.", epilog=EXAMPLES)
 @click.argument("model", type=click.Path(path_type=Path))
 def report(model: Path) -> None:
     """Say which terms act on a saved model, and what they did to its weights."""
@@ -125,11 +125,7 @@ def _inputs(network: Any, schema: TableSchema | None) -> str:
 def _whole_columns(schema: TableSchema, ignored: set[int]) -> list[str]:
     """Columns of which not one feature is in use, where they differ from the features themselves."""
     owners = schema.feature_columns
-    unused = [
-        c.name
-        for c in schema.columns
-        if all(i in ignored for i, owner in enumerate(owners) if owner == c.name)
-    ]
+    unused = [c.name for c in schema.columns if all(i in ignored for i, owner in enumerate(owners) if owner == c.name)]
     if not unused or len(owners) == len(schema.columns):
         return []
     return [f"so {len(unused)} of {len(schema.columns)} columns are not used at all:", wrapped(unused)]

@@ -92,9 +92,7 @@ def build(kind: str, text: str) -> Any:
     if parsed.mode is None:
         return whole
     if kind != "regularizer":
-        raise TermError(
-            text, parsed.mode_at - 1, "a constraint has no mode: it is a projection after every step"
-        )
+        raise TermError(text, parsed.mode_at - 1, "a constraint has no mode: it is a projection after every step")
     return whole.acting(parsed.mode)
 
 
@@ -119,14 +117,12 @@ def _make(kind: str, text: str, term: Term) -> Any:
         elif name not in names:
             close = nearest(name, names, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            message = f"{cls.__name__} has no {name!r}{hint} It takes {_arguments(names)}"
+            message = f"{cls.__name__} has no {name!r}{hint}; it takes {_arguments(names)}"
             raise TermError(text, argument.at, message)
         if name in given:
             raise TermError(text, argument.at, f"{name!r} is given twice")
         given[name] = argument.value
-    needed = [
-        f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING
-    ]
+    needed = [f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING]
     lacking = [name for name in needed if name not in given]
     if lacking:
         example = ", ".join(f"{name}=..." for name in names)
@@ -173,8 +169,7 @@ class _Reader:
                 joined_by, join_at = sign, self.at
             elif sign != joined_by:
                 raise self.error(
-                    "'+' and '&' cannot be mixed: one text is a sum or an intersection, this began with "
-                    f"{joined_by!r}"
+                    f"'+' and '&' cannot be mixed: one text is a sum or an intersection, this began with {joined_by!r}"
                 )
             self.at += 1
             terms.append(self.term())

@@ -40,7 +40,7 @@ def draw_kernels(
     *,
     title: str,
     subtitle: str = "",
-    units: int = 10,
+    units: int = 9,
 ) -> Figure:
     """One row a network: which inputs it uses, the kernels of its largest units as images, all its weights.
 
@@ -70,7 +70,7 @@ def draw_kernels(
     grid = figure.add_gridspec(
         len(panels),
         4,
-        width_ratios=[2.3, 0.9, 8.2, 2.9],
+        width_ratios=[2.85, 0.9, 7.6, 2.9],
         left=0.025,
         right=0.968,
         top=1 - head / height,
@@ -113,12 +113,8 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 110) -> None:
 
 def _label(axis: Axes, panel: Panel) -> None:
     axis.axis("off")
-    axis.text(
-        0, 0.74, panel.name, fontsize=11.5, weight="bold", color=INK, transform=axis.transAxes, va="center"
-    )
-    axis.text(
-        0, 0.5, panel.words, fontsize=8.6, color=QUIET, transform=axis.transAxes, va="top", linespacing=1.35
-    )
+    axis.text(0, 0.74, panel.name, fontsize=11.5, weight="bold", color=INK, transform=axis.transAxes, va="center")
+    axis.text(0, 0.5, panel.words, fontsize=8.6, color=QUIET, transform=axis.transAxes, va="top", linespacing=1.35)
 
 
 def _inputs(axis: Axes, kernel: np.ndarray, image: tuple[int, int], loudest: float) -> None:
@@ -209,6 +205,4 @@ def _legend(figure: Figure, above: Axes, shade: Any, foot: float) -> None:
     figure.text(place.x0 + 0.205, foot * 0.445, "■", color=ZERO, fontsize=11, va="center", ha="center")
     figure.text(place.x0 + 0.217, foot * 0.445, "exactly zero", color=QUIET, fontsize=8.6, va="center")
     figure.text(place.x0 + 0.315, foot * 0.445, "×", color=QUIET, fontsize=12, va="center", ha="center")
-    figure.text(
-        place.x0 + 0.327, foot * 0.445, "an input that no unit uses", color=QUIET, fontsize=8.6, va="center"
-    )
+    figure.text(place.x0 + 0.327, foot * 0.445, "an input that no unit uses", color=QUIET, fontsize=8.6, va="center")

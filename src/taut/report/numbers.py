@@ -69,7 +69,7 @@ def weight_row(path: str, w: Any, fan_in: Axes | None = None, violation: float |
         path=path,
         shape=w.shape,
         zeros=int(np.sum(w == 0)),
-        smallest=0.0 if empty else float(w.min()),
+        smallest=0.0 if empty else float(w.min()) + 0.0,  # and not -0.0
         largest=0.0 if empty else float(w.max()),
         smallest_norm=0.0 if empty else float(norms.min()),
         largest_norm=0.0 if empty else float(norms.max()),
@@ -97,10 +97,7 @@ def weights_table(model: Any) -> list[WeightRow]:
     """One row a parameter of a model, in the order of its plan."""
     params, plan = model.params, model.plan
     outside = plan.violations(params)
-    return [
-        weight_row(entry.path, params[entry.path], entry.fan_in, outside.get(entry.path))
-        for entry in plan.entries
-    ]
+    return [weight_row(entry.path, params[entry.path], entry.fan_in, outside.get(entry.path)) for entry in plan.entries]
 
 
 def inputs_ignored(model: Any) -> np.ndarray:
