@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from taut import activations, constraints, identifiers, regularizers
+from taut import activations, constraints, errors, identifiers, initializers, regularizers
 
 __all__ = ["Layer", "Source", "Terms"]
 
@@ -19,10 +20,10 @@ Source = Callable[[str, Shape, Any], np.ndarray]
 
 
 class Terms:
-    """A layer's regularizers and constraints, by argument name.
+    """A layer's initializers, regularizers, constraints and seeds, by argument name.
 
-    Any two compare equal: a term says nothing about the shape of a program, so that a module's static structure (which
-    keys compiled programs) is the same whatever the strengths are. The plan is where terms act.
+    Any two compare equal: none of them says anything about the shape of a program, so that a module's static structure
+    (which keys compiled programs) is the same whatever the strengths and seeds are. The plan is where terms act.
     """
 
     def __init__(self) -> None:
@@ -35,8 +36,11 @@ class Terms:
         return hash(Terms)
 
 
-def _term(name: str) -> property:
-    get = constraints.get if name.endswith("constraint") else regularizers.get
+_GET = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
+
+
+def _argument(name: str, kind: str) -> property:
+    get = _GET[kind]
 
     def read(self: Layer) -> Any:
         return self.terms.by_name.get(name)
@@ -50,8 +54,9 @@ def _term(name: str) -> property:
 class Layer(nnx.Module):
     """A layer with Keras's arguments.
 
-    A subclass lists in ``PARAMETERS`` the names of its parameters; each gets a ``<name>_regularizer`` and a
-    ``<name>_constraint``, and every layer has an ``activity_regularizer``. It implements ``build`` and ``__call__``.
+    A subclass lists in ``PARAMETERS`` the names of its parameters; each gets a ``<name>_initializer``, a
+    ``<name>_regularizer`` and a ``<name>_constraint``, and every layer has an ``activity_regularizer``. It implements
+    ``build`` (with :meth:`make`) and ``__call__``.
     """
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ()
@@ -59,19 +64,23 @@ class Layer(nnx.Module):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for parameter in cls.PARAMETERS:
-            for kind in ("regularizer", "constraint"):
-                setattr(cls, f"{parameter}_{kind}", _term(f"{parameter}_{kind}"))
+            for kind in _GET:
+                setattr(cls, f"{parameter}_{kind}", _argument(f"{parameter}_{kind}", kind))
         identifiers.register("layer", cls)
 
     def __init__(
         self,
         *,
-        name: str | None = None,
+        name: Any = None,
         trainable: bool = True,
-        input_shape: Shape | None = None,
+        input_shape: Any = None,
         activity_regularizer: Any = None,
         **terms: Any,
     ) -> None:
+        known = {f"{parameter}_{kind}" for parameter in self.PARAMETERS for kind in _GET}
+        for key in terms:
+            if key not in known:  # a misspelt term would otherwise be a term that does nothing
+                raise TypeError(errors.unknown(f"argument of {type(self).__name__}", key, self._arguments()))
         if input_shape is not None:
             input_shape = check_shape(input_shape, type(self).__name__)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -84,7 +93,13 @@ class Layer(nnx.Module):
         for key, value in terms.items():
             setattr(self, key, value)
 
-    activity_regularizer = _term("activity_regularizer")
+    activity_regularizer = _argument("activity_regularizer", "regularizer")
+
+    @classmethod
+    def _arguments(cls) -> list[str]:
+        """Every argument of the constructor, those of this class included."""
+        names = [*inspect.signature(cls.__init__).parameters, *inspect.signature(Layer.__init__).parameters]
+        return [name for name in dict.fromkeys(names) if name not in ("self", "kwargs", "terms")]
 
     @property
     def built(self) -> bool:
@@ -93,6 +108,26 @@ class Layer(nnx.Module):
 
     def build(self, input_shape: Shape, source: Source) -> None:
         """Make the parameters for inputs of ``input_shape`` (without the batch axis)."""
+
+    def make(self, name: str, shape: Shape, source: Source) -> nnx.Param[Any]:
+        """The parameter ``name`` of this layer, from ``source`` by its initializer.
+
+        Raises:
+            ValueError: the initializer gave another shape, or values that are not finite.
+        """
+        initializer = getattr(self, f"{name}_initializer")
+        array = np.asarray(source(name, shape, initializer))
+        if array.shape != shape or not np.isfinite(array).all():
+            what = f"shape {array.shape}" if array.shape != shape else "NaN or infinity"
+            raise ValueError(
+                f"{type(self).__name__}: {name}_initializer={errors.shown(initializer)} gave {what}, expected finite "
+                f"numbers of shape {shape}. An initializer is called with (shape, numpy.random.Generator)."
+            )
+        return nnx.Param(jnp.asarray(array))
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the layer's parameters, a kernel before its bias; empty before it is built."""
+        return [np.array(getattr(self, name)[...]) for name in self.PARAMETERS if hasattr(self, name)]
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of one row of output."""
@@ -122,21 +157,27 @@ def encode(value: Any) -> Any:
         return value
     if callable(value) and (known := activations.name_of(value)) is not None:
         return known
+    if not hasattr(value, "get_config"):
+        name = getattr(value, "__name__", type(value).__name__)
+        raise TypeError(
+            f"the function {name!r} cannot be saved: a file holds names and numbers, never code. An activation of your "
+            f"own can be named once with taut.activations.register({name!r}, {name}); write an initializer as a "
+            f"subclass of taut.initializers.Initializer and register it with taut.identifiers.register('initializer', "
+            f"YourClass)."
+        )
     return identifiers.serialize(value)
 
 
 def check_shape(shape: Any, owner: str) -> Shape:
     """``input_shape`` as a tuple of positive integers; an integer is a shape of one axis."""
-    if isinstance(shape, int | np.integer) and not isinstance(shape, bool):
-        shape = (shape,)
-    try:
-        out = tuple(int(n) for n in shape)
-        good = all(isinstance(n, int | np.integer) and n > 0 for n in shape)
-    except (TypeError, ValueError):
-        good = False
-    if not good:
+    out: tuple[Any, ...] = ()
+    if isinstance(shape, int | np.integer):
+        out = (shape,)
+    elif isinstance(shape, list | tuple):
+        out = tuple(shape)
+    if not out or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in out):
         raise ValueError(
             f"{owner}: input_shape={shape!r}, expected a tuple of positive integers, one row of the data without the "
             f"batch axis, such as (10,)."
         )
-    return out
+    return tuple(int(n) for n in out)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import jax.numpy as jnp
-from flax import nnx
-
-from taut import activations, initializers, layouts
+from taut import activations, layouts
 from taut.layers._base import Layer, Shape, Source
 
 __all__ = ["Dense"]
@@ -20,7 +17,7 @@ class Dense(Layer):
         units: outputs a row, ≥ 1.
         activation: a name such as "relu", a function in JAX, or None for the identity.
         use_bias: whether a bias is added.
-        kernel_initializer, bias_initializer: how the weights start.
+        kernel_initializer, bias_initializer: how the weights start; None is the default.
         kernel_regularizer, bias_regularizer: penalties on the weights; terms, names or configs.
         activity_regularizer: a penalty on the layer's output, divided by the batch size.
         kernel_constraint, bias_constraint: sets that the weights are kept in, after every step.
@@ -51,6 +48,8 @@ class Dense(Layer):
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(
             activity_regularizer=activity_regularizer,
+            kernel_initializer="glorot_uniform" if kernel_initializer is None else kernel_initializer,
+            bias_initializer="zeros" if bias_initializer is None else bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint,
@@ -60,18 +59,16 @@ class Dense(Layer):
         self.units = units.__index__()
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
 
     @property
     def built(self) -> bool:
         return hasattr(self, "kernel")
 
     def build(self, input_shape: Shape, source: Source) -> None:
-        shape = (input_shape[-1], self.units)
-        self.kernel = nnx.Param(jnp.asarray(source("kernel", shape, self.kernel_initializer)))
+        kernel = self.make("kernel", (input_shape[-1], self.units), source)
         if self.use_bias:
-            self.bias = nnx.Param(jnp.asarray(source("bias", (self.units,), self.bias_initializer)))
+            self.bias = self.make("bias", (self.units,), source)
+        self.kernel = kernel  # last: a layer with a kernel counts as built
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)

@@ -62,13 +62,19 @@ class Dropout(Layer):
         seed: makes the draws the layer's own, apart from the model's seed.
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, rate: Any, seed: int | None = None, **kwargs: Any) -> None:
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
             raise ValueError(f"Dropout: rate={rate!r}, expected a number in [0, 1).")
+        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0):
+            raise ValueError(f"Dropout: seed={seed!r}, expected an integer ≥ 0, or None for the model's seed.")
         super().__init__(**kwargs)
         self.rate = float(rate)
-        self.seed = seed
+        self.terms.by_name["seed"] = seed  # beside the initializers: it says nothing about a program's shape
         self.deterministic = False  # NNX's train() and eval() set this
+
+    @property
+    def seed(self) -> int | None:
+        return self.terms.by_name["seed"]
 
     @property
     def built(self) -> bool:
