@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from taut import identifiers
+from taut import errors, identifiers
 
 __all__ = [
     "Constant",
@@ -26,9 +27,22 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "constant",
     "deserialize",
     "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "random_normal",
+    "random_uniform",
     "serialize",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
 ]
 
 Shape = tuple[int, ...]
@@ -38,7 +52,24 @@ _TRUNCATED_STDDEV = 0.87962566103423978
 
 @dataclass(frozen=True)
 class Initializer:
-    """Draws a float32 array. ``seed`` (where there is one) makes the draw its own, apart from the model's seed."""
+    """Draws a float32 array. ``seed`` (where there is one) makes the draw its own, apart from the model's seed.
+
+    Raises:
+        ValueError: a number that is not finite, a negative ``stddev`` or ``scale``, a seed that is no integer ≥ 0.
+    """
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "seed":
+                whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0
+                if value is not None and not whole:
+                    raise ValueError(f"{name}(seed={value!r}): expected an integer ≥ 0, or None for the model's seed.")
+            elif field.type == "float":
+                errors.real_number(name, field.name, value)
+                if field.name in ("stddev", "scale") and value < 0:
+                    raise ValueError(f"{name}({field.name}={value!r}): expected a number ≥ 0.")
 
     def __call__(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
         seed = getattr(self, "seed", None)
@@ -155,6 +186,7 @@ class VarianceScaling(Initializer):
         return math.sqrt(variance) / _TRUNCATED_STDDEV * _truncated(shape, generator)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, known in (
             ("mode", ("fan_in", "fan_out", "fan_avg")),
             ("distribution", ("truncated_normal", "untruncated_normal", "uniform")),
@@ -185,6 +217,33 @@ HeNormal = _scaling("HeNormal", 2.0, "fan_in", "truncated_normal")
 LecunUniform = _scaling("LecunUniform", 1.0, "fan_in", "uniform")
 LecunNormal = _scaling("LecunNormal", 1.0, "fan_in", "truncated_normal")
 
+
+@dataclass(frozen=True)
+class _Function(Initializer):
+    """A function of ``(shape)``, of ``(shape, dtype)`` as Keras calls it, or of ``(shape, generator)``."""
+
+    function: Callable[..., Any]
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+        try:
+            names = list(inspect.signature(self.function).parameters)
+        except (TypeError, ValueError):  # a builtin shows no signature
+            names = []
+        if "dtype" in names:
+            return np.asarray(self.function(shape, dtype="float32"))
+        return np.asarray(self.function(shape) if len(names) < 2 else self.function(shape, generator))
+
+    def get_config(self) -> dict[str, Any]:
+        raise TypeError(errors.unsaved("initializer", self.function))
+
+
+constant, zeros, ones = Constant, Zeros, Ones
+random_uniform, random_normal, truncated_normal = RandomUniform, RandomNormal, TruncatedNormal
+variance_scaling = VarianceScaling
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal = HeUniform, HeNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal
+
 for _class in (
     Constant,
     Zeros,
@@ -203,16 +262,28 @@ for _class in (
     identifiers.register("initializer", _class)
 
 
-def get(identifier: Any) -> Callable[..., np.ndarray]:
-    """An initializer from its name, its config, itself, or a function of ``(shape, generator)``."""
+def get(identifier: Any) -> Initializer | None:
+    """An initializer from its name, its config, itself, or a function of ``(shape, numpy.random.Generator)``.
+
+    >>> get("he_normal")
+    HeNormal(seed=None)
+    """
     if callable(identifier) and not isinstance(identifier, Initializer | type):
-        return identifier
-    return identifiers.get("initializer", identifier)
+        return _Function(identifier)
+    found = identifiers.get("initializer", identifier)
+    if found is not None and not isinstance(found, Initializer):
+        raise TypeError(
+            f"initializer {found!r}: expected a name such as 'glorot_uniform', a taut.initializers object, or a function "
+            f"of (shape, numpy.random.Generator). For a number write taut.initializers.Constant(number)."
+        )
+    return found
 
 
-def serialize(initializer: Initializer) -> dict[str, Any]:
+def serialize(initializer: Initializer) -> Any:
+    """A plain dict that `deserialize` turns back into an equal initializer."""
     return identifiers.serialize(initializer)
 
 
-def deserialize(config: dict[str, Any]) -> Initializer:
+def deserialize(config: dict[str, Any]) -> Any:
+    """The initializer that a dict describes. Only registered classes are made."""
     return identifiers.deserialize("initializer", config)
