@@ -10,7 +10,32 @@ import jax.numpy as jnp
 
 from taut import errors
 
-__all__ = ["ACTIVATIONS", "get", "name_of", "register"]
+__all__ = [
+    "ACTIVATIONS",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "hard_sigmoid",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "mish",
+    "name_of",
+    "register",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+]
 
 Array = jax.Array
 Activation = Callable[[Array], Array]
@@ -41,23 +66,36 @@ def log_softmax(x: Array) -> Array:
     return jax.nn.log_softmax(x, axis=-1)
 
 
+relu = jax.nn.relu
+relu6 = jax.nn.relu6
+elu = jax.nn.elu
+selu = jax.nn.selu
+silu = swish = jax.nn.silu
+mish = jax.nn.mish
+tanh = jnp.tanh
+sigmoid = jax.nn.sigmoid
+hard_sigmoid = jax.nn.hard_sigmoid
+softplus = jax.nn.softplus
+softsign = jax.nn.soft_sign
+exponential = jnp.exp
+
 ACTIVATIONS: dict[str, Activation] = {
     "linear": linear,
-    "relu": jax.nn.relu,
-    "relu6": jax.nn.relu6,
+    "relu": relu,
+    "relu6": relu6,
     "leaky_relu": leaky_relu,
-    "elu": jax.nn.elu,
-    "selu": jax.nn.selu,
+    "elu": elu,
+    "selu": selu,
     "gelu": gelu,
-    "silu": jax.nn.silu,
-    "swish": jax.nn.silu,
-    "mish": jax.nn.mish,
-    "tanh": jnp.tanh,
-    "sigmoid": jax.nn.sigmoid,
-    "hard_sigmoid": jax.nn.hard_sigmoid,
-    "softplus": jax.nn.softplus,
-    "softsign": jax.nn.soft_sign,
-    "exponential": jnp.exp,
+    "silu": silu,
+    "swish": swish,
+    "mish": mish,
+    "tanh": tanh,
+    "sigmoid": sigmoid,
+    "hard_sigmoid": hard_sigmoid,
+    "softplus": softplus,
+    "softsign": softsign,
+    "exponential": exponential,
     "softmax": softmax,
     "log_softmax": log_softmax,
 }
@@ -73,7 +111,7 @@ def register(name: str, function: Activation) -> None:
         raise ValueError(f"the activation name {name!r} is taken; choose another.")
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: Any) -> Any:
     """The activation named ``identifier``; None is the identity, a function is itself.
 
     >>> get("relu")(jnp.asarray([-1.0, 2.0])).tolist()
@@ -90,6 +128,26 @@ def get(identifier: Any) -> Activation:
     raise TypeError(f"activation {identifier!r}: expected a name such as 'relu', a function, or None.")
 
 
-def name_of(activation: Activation) -> str | None:
+def name_of(activation: Any) -> str | None:
     """The name of a known activation, or None for a user's own function."""
     return next((name for name, known in ACTIVATIONS.items() if known is activation), None)
+
+
+def serialize(activation: Any) -> str:
+    """The name that stands for ``activation`` in configs and files.
+
+    Raises:
+        ValueError: a function without a registered name.
+    """
+    name = name_of(activation)
+    if name is None:
+        raise ValueError(
+            f"the activation {getattr(activation, '__name__', activation)!r} has no name; give it one with "
+            f"taut.activations.register(name, function)."
+        )
+    return name
+
+
+def deserialize(name: str) -> Any:
+    """The activation that `serialize` named."""
+    return get(name)
