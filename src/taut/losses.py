@@ -2,6 +2,7 @@
 
 A loss is a hashable frozen dataclass, so a compiled program is keyed by it. ``rows`` gives one value a row of the
 batch; training sums ``sample_weight × rows`` and divides by the number of rows (Keras's ``sum_over_batch_size``).
+One file because each loss is a few lines beside what they share.
 """
 
 from __future__ import annotations
@@ -25,9 +26,16 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
     "deserialize",
     "get",
+    "mae",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "mse",
     "serialize",
+    "sparse_categorical_crossentropy",
 ]
 
 Array = jax.Array
@@ -53,8 +61,32 @@ class Loss:
         """The labels in the shape and type that ``rows`` takes; an error that names the row where they do not fit."""
         raise NotImplementedError
 
+    def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
+        """A cheaper loss and labels with the same values, where ``y`` allows it."""
+        return None
+
     def __call__(self, y_true: Any, y_pred: Any) -> Array:
-        return jnp.mean(self.rows(jnp.asarray(y_true), jnp.asarray(y_pred), self.from_logits))
+        return jnp.mean(self.each(y_true, y_pred))
+
+    def each(self, y_true: Any, y_pred: Any) -> Array:
+        """One value a row, for labels and outputs of any array library.
+
+        Raises:
+            ValueError: labels whose shape does not fit the outputs' (never broadcast against them).
+        """
+        y, out = jnp.asarray(y_true), jnp.asarray(y_pred)
+        if y.ndim == out.ndim - 1 and out.shape[-1] == 1 and self.expected_labels(out.shape) == out.shape:
+            y = y[..., None]
+        if y.shape != self.expected_labels(out.shape):
+            raise ValueError(
+                f"{_name(self)}: labels have shape {y.shape}, expected {self.expected_labels(out.shape)} for outputs of "
+                f"shape {out.shape}."
+            )
+        return self.rows(y, out, self.from_logits)
+
+    def expected_labels(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the labels of outputs of ``shape``."""
+        return shape
 
     def get_config(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -115,7 +147,8 @@ class _Crossentropy(Loss):
     from_logits: bool = False  # type: ignore[assignment,misc]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.from_logits, bool):
+        given: Any = self.from_logits
+        if not isinstance(given, bool):
             raise TypeError(f"{type(self).__name__}: from_logits={self.from_logits!r}, expected True or False.")
 
 
@@ -125,11 +158,12 @@ def _check_smoothing(loss: Any) -> None:
         raise ValueError(f"{type(loss).__name__}: label_smoothing={smoothing!r}, expected a number in [0, 1].")
 
 
-def _log_probabilities(out: Array, logits: bool) -> Array:
+def _surprise(out: Array, logits: bool) -> Array:
+    """−log p of every class."""
     if logits:
-        return jax.nn.log_softmax(out, axis=-1)
+        return jax.nn.logsumexp(out, axis=-1, keepdims=True) - out
     out = out / jnp.sum(out, axis=-1, keepdims=True)
-    return jnp.log(jnp.clip(out, _CLIP, 1 - _CLIP))
+    return -jnp.log(jnp.clip(out, _CLIP, 1 - _CLIP))
 
 
 @dataclass(frozen=True)
@@ -146,7 +180,7 @@ class CategoricalCrossentropy(_Crossentropy):
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
         if self.label_smoothing:
             y = y * (1 - self.label_smoothing) + self.label_smoothing / y.shape[-1]
-        return _rows_only(-jnp.sum(y * _log_probabilities(out, logits or self.from_logits), axis=-1))
+        return _rows_only(jnp.sum(y * _surprise(out, logits or self.from_logits), axis=-1))
 
     def check(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         if y.ndim == len(output_shape) or y.shape[1:] == (1,) != output_shape:
@@ -166,6 +200,12 @@ class CategoricalCrossentropy(_Crossentropy):
             )
         return y
 
+    def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
+        # One-hot labels are class numbers: an eighth of the bytes to gather, and no argmax of them for the accuracy.
+        if self.label_smoothing or not (((y == 0) | (y == 1)).all() and (y.sum(axis=-1) == 1).all()):
+            return None
+        return SparseCategoricalCrossentropy(self.from_logits), y.argmax(axis=-1).astype(np.int32)
+
 
 @dataclass(frozen=True)
 class SparseCategoricalCrossentropy(_Crossentropy):
@@ -173,11 +213,14 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 
     fused_with: ClassVar[str | None] = "softmax"
 
+    def expected_labels(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape[:-1]
+
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        log_p = _log_probabilities(out, logits or self.from_logits)
+        surprise = _surprise(out, logits or self.from_logits)
         # A comparison with the class numbers fuses into the sum; a gather would be a kernel of its own.
         chosen = y[..., None] == jnp.arange(out.shape[-1], dtype=y.dtype)
-        return _rows_only(-jnp.sum(jnp.where(chosen, log_p, 0), axis=-1))
+        return _rows_only(jnp.sum(jnp.where(chosen, surprise, 0), axis=-1))
 
     def check(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         classes = output_shape[-1]
@@ -243,18 +286,28 @@ class FunctionLoss(Loss):
     function: Callable[[Any, Any], Any]
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        values = self.function(y, out)
+        values = jnp.asarray(self.function(y, out))
         if values.ndim == 0:
             return jnp.broadcast_to(values, (out.shape[0],))
+        if values.shape[0] != out.shape[0]:
+            raise ValueError(
+                f"the loss {getattr(self.function, '__name__', 'function')!r} gave shape {values.shape} for "
+                f"{out.shape[0]} rows; expected one value a row, or one number."
+            )
         return _row_mean(values)
 
     def check(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         if y.dtype.kind not in "fiub":
             raise ValueError(f"labels have dtype {y.dtype}, expected numbers.")
+        if y.ndim == len(output_shape) and output_shape[-1] == 1:
+            y = y[..., None]  # as Keras; (rows,) against (rows, 1) would broadcast to (rows, rows)
         return y.astype(np.float32) if y.dtype.kind == "f" else y.astype(np.int32)
 
     def get_config(self) -> dict[str, Any]:
-        raise ValueError(f"the loss {self.function!r} is a plain function, which a model file cannot name.")
+        raise ValueError(
+            f"the loss {getattr(self.function, '__name__', 'function')!r} is a plain function, which a model file "
+            f"cannot name: a file holds no code. Call compile with a loss by name before saving, or compile after loading."
+        )
 
 
 def _rows_only(values: Array) -> Array:
@@ -272,16 +325,47 @@ for _class, _aliases in {
     identifiers.register("loss", _class, *_aliases)
 
 
-def get(identifier: Any) -> Loss | None:
-    """A loss from its name ("mse", "categorical_crossentropy", ...), its config, itself, or a plain function."""
+_CLASSES: dict[Any, Callable[..., Loss]] = {}
+
+
+def _function(cls: Callable[..., Loss]) -> Callable[..., Array]:
+    """Keras's lower-case form: a function of (y_true, y_pred) that gives one value a row."""
+
+    def each(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Array:
+        return cls(*args, **kwargs).each(y_true, y_pred)
+
+    each.__name__ = identifiers.snake_case(cls.__name__)
+    each.__doc__ = f"`{cls.__name__}` as one value a row; takes its arguments after (y_true, y_pred)."
+    _CLASSES[each] = cls
+    return each
+
+
+mean_squared_error = mse = _function(MeanSquaredError)
+mean_absolute_error = mae = _function(MeanAbsoluteError)
+categorical_crossentropy = _function(CategoricalCrossentropy)
+sparse_categorical_crossentropy = _function(SparseCategoricalCrossentropy)
+binary_crossentropy = _function(BinaryCrossentropy)
+
+
+def get(identifier: Any) -> Any:
+    """A loss from its name ("mse", "categorical_crossentropy", ...), its config, itself, or a plain function.
+
+    >>> get(mse)
+    MeanSquaredError()
+    """
     if callable(identifier) and not isinstance(identifier, Loss | type):
-        return FunctionLoss(identifier)
-    return identifiers.get("loss", identifier)
+        return _CLASSES[identifier]() if identifier in _CLASSES else FunctionLoss(identifier)
+    loss = identifiers.get("loss", identifier)
+    if loss is not None and not isinstance(loss, Loss):
+        raise TypeError(f"loss={loss!r}: expected a name such as 'mse', a taut.losses.Loss, or a function in JAX.")
+    return loss
 
 
-def serialize(loss: Loss) -> dict[str, Any]:
+def serialize(loss: Loss) -> Any:
+    """A plain dict that `deserialize` turns back into an equal loss."""
     return identifiers.serialize(loss)
 
 
-def deserialize(config: dict[str, Any]) -> Loss:
+def deserialize(config: dict[str, Any]) -> Any:
+    """The loss that a dict describes, taut's or Keras's. Only registered classes are made."""
     return identifiers.deserialize("loss", config)
