@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import numpy as np
 
-__all__ = ["set_random_seed"]
+__all__ = ["set_random_seed", "to_categorical"]
 
 _stream: np.random.Generator | None = None
 
@@ -29,3 +30,36 @@ def set_random_seed(seed: int) -> None:
 def draw_seed() -> int:
     """The next seed of the stream that ``set_random_seed`` began, or a fresh one from the operating system."""
     return secrets.randbits(31) if _stream is None else int(_stream.integers(2**31))
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Class numbers as one-hot rows, float32.
+
+    Args:
+        x: class numbers 0, 1, ..., any shape; a last axis of one entry is dropped, as in Keras.
+        num_classes: how many there are; None means the largest plus one.
+
+    Returns:
+        An array of shape (*x.shape, num_classes).
+
+    Raises:
+        ValueError: a value that is no class number below ``num_classes``.
+
+    >>> to_categorical([0, 2])
+    array([[1., 0., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    given = np.asarray(x)
+    whole = given.dtype.kind in "iub" or (given.dtype.kind == "f" and bool((given == np.floor(given)).all()))
+    if not whole or given.size == 0:
+        raise ValueError(f"to_categorical: x has dtype {given.dtype} and shape {given.shape}, expected class numbers.")
+    numbers = given.astype(np.int64)
+    if numbers.ndim > 1 and numbers.shape[-1] == 1:
+        numbers = numbers[..., 0]
+    classes = int(numbers.max()) + 1 if num_classes is None else num_classes
+    low, high = int(numbers.min()), int(numbers.max())
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"to_categorical: x holds {low if low < 0 else high}, expected class numbers from 0 to {classes - 1}."
+        )
+    return np.eye(classes, dtype=np.float32)[numbers]
