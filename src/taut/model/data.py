@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from taut import errors
 from taut.losses import CategoricalCrossentropy, Loss
 
 __all__ = ["class_weights", "inputs", "labels", "row_weights", "split_off"]
@@ -14,10 +15,17 @@ __all__ = ["class_weights", "inputs", "labels", "row_weights", "split_off"]
 
 def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
     """The array and, of a data frame, the names of its columns."""
+    for method, kind in (("tocsr", "sparse matrix"), ("collect", "lazy frame")):
+        if hasattr(data, method):
+            way = "toarray" if method == "tocsr" else "collect"
+            raise ValueError(f"{what}: is a {kind}, expected its values: give {what}.{way}().")
     columns = getattr(data, "columns", None)
     names = None if columns is None or callable(columns) else [str(c) for c in columns]
+    if isinstance(data, np.ma.MaskedArray):  # what is masked is missing, and numpy would hand out what lies below it
+        data = np.where(np.ma.getmaskarray(data), np.nan, data.data) if np.ma.is_masked(data) else data.data
     if hasattr(data, "detach"):  # a PyTorch tensor may carry a gradient
         data = data.detach().cpu()
+        data = data.float() if str(data.dtype) in ("torch.bfloat16", "torch.float16") else data
     if names is not None:
         for name, dtype in zip(names, getattr(data, "dtypes", ()), strict=False):
             kind = getattr(dtype, "kind", None)
@@ -34,11 +42,34 @@ def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
     if array.dtype == object:
         try:
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{what}: holds values that are not numbers ({error}).") from error
+        except (TypeError, ValueError):
+            raise ValueError(f"{what}: {_first_that_is_no_number(array, names)}") from None
+    if array.dtype.kind == "V" and array.dtype.names is None:  # bfloat16, which numpy itself does not know
+        array = array.astype(np.float32)
     if array.dtype.kind in "USMmcV":
         raise ValueError(f"{what}: has dtype {array.dtype}, expected real numbers. Encode text and dates first.")
     return array, names
+
+
+def _place(index: tuple[int, ...], names: list[str] | None) -> str:
+    """Where an entry is, in the words of a table."""
+    if len(index) == 1:
+        return f"row {index[0]}"
+    if len(index) == 2:
+        return f"column {names[index[1]] if names else index[1]!r}, row {index[0]}"
+    return f"row {index[0]}, position {index[1:]}"
+
+
+def _first_that_is_no_number(array: np.ndarray, names: list[str] | None) -> str:
+    for index in np.ndindex(array.shape):
+        try:
+            float(array[index])
+        except (TypeError, ValueError):
+            where = f"{_place(index, names)} is" if index else "is"
+            return (
+                f"{where} {errors.shown(array[index])}, expected a number. Encode text first, fill in what is missing."
+            )
+    return f"has dtype {array.dtype}, expected real numbers."
 
 
 def _check_finite(array: np.ndarray, what: str, names: list[str] | None = None) -> None:
@@ -46,23 +77,25 @@ def _check_finite(array: np.ndarray, what: str, names: list[str] | None = None) 
         return
     bad = ~np.isfinite(array)
     index = tuple(int(i) for i in np.argwhere(bad)[0])
-    if array.ndim == 1:
-        where = f"row {index[0]}"
-    elif array.ndim == 2:
-        where = f"column {names[index[1]]!r}, row {index[0]}" if names else f"column {index[1]}, row {index[0]}"
-    else:
-        where = f"row {index[0]}, position {index[1:]}"
     raise ValueError(
-        f"{what}: {where} is {array[index]} ({int(bad.sum())} such value{'s' if bad.sum() > 1 else ''} in all); expected "
+        f"{what}: {_place(index, names)} is {array[index]} ({int(bad.sum())} such value{'s' if bad.sum() > 1 else ''} in all); expected "
         f"finite numbers. Fill in or drop these rows first."
     )
 
 
-def inputs(x: Any, row_shape: tuple[int, ...] | None = None, *, what: str = "x", integers: bool = False) -> np.ndarray:
+def inputs(
+    x: Any,
+    row_shape: tuple[int, ...] | None = None,
+    *,
+    what: str = "x",
+    integers: bool = False,
+    layer: str | None = None,
+) -> np.ndarray:
     """The rows of ``x`` as float32 (or, where ``integers`` says that the first layer may take them, int32).
 
     Args:
         row_shape: what the model was built for; None takes any.
+        layer: the name of the first layer, for the message.
 
     Raises:
         ValueError: no rows, NaN or infinity (naming column and row), text, or rows of another shape.
@@ -74,8 +107,8 @@ def inputs(x: Any, row_shape: tuple[int, ...] | None = None, *, what: str = "x",
         array = array[:, None]
     if row_shape is not None and array.shape[1:] != row_shape:
         raise ValueError(
-            f"{what}: has rows of shape {array.shape[1:]}, but the model's first layer takes rows of shape {row_shape} "
-            f"(given: {array.shape}, expected: {('rows', *row_shape)})."
+            f"{what}: has rows of shape {array.shape[1:]}, but {f'layer {layer!r}' if layer else 'the first layer'} takes "
+            f"rows of shape {row_shape} (given: {array.shape}, expected: {_rows_of(row_shape)})."
         )
     if 0 in array.shape:
         raise ValueError(f"{what}: has shape {array.shape}, expected at least one value a row.")
@@ -89,6 +122,10 @@ def inputs(x: Any, row_shape: tuple[int, ...] | None = None, *, what: str = "x",
     return out
 
 
+def _rows_of(shape: tuple[int, ...]) -> str:
+    return f"(rows, {', '.join(map(str, shape))})"
+
+
 def labels(y: Any, loss: Loss, output_shape: tuple[int, ...], rows: int, *, what: str = "y") -> np.ndarray:
     """Labels checked against the loss and the model's output."""
     array, names = _to_numpy(y, what)
@@ -100,9 +137,13 @@ def labels(y: Any, loss: Loss, output_shape: tuple[int, ...], rows: int, *, what
         )
     _check_finite(array, what, names)
     try:
-        return np.ascontiguousarray(loss.check(array, output_shape))
+        with np.errstate(over="ignore"):
+            out = np.ascontiguousarray(loss.check(array, output_shape))
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from None
+    if out.dtype.kind == "f" and not np.isfinite(out).all():
+        raise ValueError(f"{what}: holds values beyond ±3.4e38, which float32 cannot hold; scale the data first.")
+    return out
 
 
 def row_weights(weights: Any, rows: int, *, what: str = "sample_weight") -> np.ndarray | None:
@@ -119,27 +160,40 @@ def row_weights(weights: Any, rows: int, *, what: str = "sample_weight") -> np.n
     return np.ascontiguousarray(array, np.float32)
 
 
-def class_weights(weights: Mapping[int, float], y: np.ndarray) -> np.ndarray:
-    """``{class number: weight}`` as one weight a row; one-hot labels count by their largest entry."""
-    classes = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(np.int64)
+def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np.ndarray:
+    """``{class number: weight}`` as one weight a row; a class that is not named weighs 1, as in Keras.
+
+    Args:
+        y: checked labels: class numbers, one-hot rows, or one column of 0 and 1.
+        classes: how many there are; None takes any class number.
+
+    Raises:
+        ValueError: labels that are no classes, a class that there is not, a weight that is negative or not finite.
+    """
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"class_weight={errors.shown(weights)}, expected a dict such as {{0: 1.0, 1: 5.0}}.")
+    one_hot = y.ndim == 2 and y.shape[1] > 1
+    numbers = y.argmax(axis=-1) if one_hot else y.reshape(len(y), -1)[:, 0]
+    each = np.abs(y.sum(axis=-1) - 1) < 1e-3 if one_hot else numbers == np.floor(numbers)
+    if y.size != numbers.size * (y.shape[-1] if one_hot else 1) or not np.all(each):
+        raise ValueError(
+            f"class_weight: the labels (shape {y.shape}) are not one class a row, so a row has no class to be weighted by. "
+            f"Give sample_weight, one weight a row."
+        )
     out = np.ones(len(y), np.float32)
     for label, weight in weights.items():
-        try:
-            number, value = int(label), float(weight)
-        except (TypeError, ValueError):
-            number, value = -1, float("nan")
-        if number < 0 or not np.isfinite(value) or value < 0:
-            raise ValueError(
-                f"class_weight: {label!r}: {weight!r}, expected class numbers 0, 1, ... with finite weights ≥ 0."
-            )
-        out[classes == number] = value
-    missing = sorted(set(np.unique(classes).tolist()) - {int(k) for k in weights})
-    if missing:
-        raise ValueError(f"class_weight: has no weight for class {missing[0]}; give one for each class in y.")
+        whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
+        if not whole or label < 0 or (classes is not None and label >= classes):
+            numbered = f"0 … {classes - 1}" if classes is not None else "0, 1, ..."
+            raise ValueError(f"class_weight: {label!r} is no class; the labels are class numbers {numbered}.")
+        given: Any = weight
+        if not errors.is_concrete(given) or not 0 <= given < np.inf:
+            raise ValueError(f"class_weight: {label!r}: {weight!r}, expected a finite weight ≥ 0.")
+        out[numbers == label] = weight
     return out
 
 
-def split_off(fraction: float, rows: int) -> int:
+def split_off(fraction: Any, rows: int) -> int:
     """How many rows train when the last ``fraction`` is held out for validation (before any shuffle, as Keras)."""
     if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction < 1:
         raise ValueError(f"validation_split={fraction!r}, expected a number in [0, 1).")
