@@ -1,16 +1,13 @@
 """A model as one safetensors file: tensors for every array, JSON in its metadata for everything else.
 
 Reading one runs no code and can name none: only registered layers, terms, losses and optimizers are ever made, and
-arrays are checked against the file's own tensors before any memory is taken for them. A digest finds damage. Writing
-is atomic: a file of the same name is whole, the old one or the new one, at every moment.
+arrays are checked against the file's own tensors before any memory is taken for them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from taut import identifiers, losses, optimizers, transforms
-from taut.model import network
+from taut import errors, identifiers, losses, metrics, optimizers, transforms
+from taut.layers import Layer
+from taut.model import files, network
+from taut.model.files import ModelFileError
 from taut.model.history import History
 
 if TYPE_CHECKING:
@@ -29,11 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "ModelFileError", "load_model", "save"]
 
 FORMAT = 1
-KEY = "taut"
-
-
-class ModelFileError(ValueError):
-    """A file that is no taut model, is damaged, or comes from a newer version."""
 
 
 # --- writing -------------------------------------------------------------------------------------------------------------
@@ -48,7 +42,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     if model._state is not None:
         tensors |= {f"training/{name}": array for name, array in _leaves(model._state)}
     body = json.dumps(_describe(model), allow_nan=False, sort_keys=True)
-    _write(Path(path), tensors, {KEY: body, "digest": _digest(body, tensors)})
+    files.write(Path(path), tensors, body)
 
 
 def _describe(model: Sequential) -> dict[str, Any]:
@@ -64,7 +58,7 @@ def _describe(model: Sequential) -> dict[str, Any]:
         compiled = {
             "optimizer": optimizers.serialize(model.optimizer),
             "loss": losses.serialize(model.loss),
-            "metrics": [_metric(m) for m in model.metrics],
+            "metrics": [metrics.serialize(m) for m in model.metrics],
             "terms": model.terms,
         }
     history = model.history
@@ -81,26 +75,32 @@ def _describe(model: Sequential) -> dict[str, Any]:
         },
         "compile": compiled,
         "history": None if history is None else _plain_history(history),
-        "metadata": model.metadata,
+        "metadata": _plain(model.metadata),
     }
 
 
 def _layer(name: str, layer: Any) -> dict[str, Any]:
     try:
         return identifiers.serialize(layer) or {}
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, ValueError) as error:
+        kind = type(layer).__name__
+        if isinstance(layer, Layer):
+            raise TypeError(f"layer {name!r} ({kind}) cannot be saved: {error}") from error
         raise TypeError(
-            f"layer {name!r} ({type(layer).__name__}) cannot be saved: {error} A model file names no code, so a layer "
-            f"of your own needs get_config, from_config and taut.identifiers.register('layer', {type(layer).__name__})."
+            f"layer {name!r} ({kind}) cannot be saved: {error}. A model file names no code, so a layer "
+            f"of your own needs get_config, from_config and taut.identifiers.register('layer', {kind})."
         ) from error
 
 
-def _metric(metric: Any) -> Any:
-    if isinstance(metric, str):
-        return metric
-    if isinstance(metric, losses.Loss):
-        return losses.serialize(metric)
-    raise TypeError(f"metric {metric!r} is a plain function, which a model file cannot name; use a name or a loss.")
+def _plain(metadata: Any) -> Any:
+    try:
+        json.dumps(metadata, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(
+            f"model.metadata cannot be saved ({error}); expected a dict of strings, finite numbers, True, False, None, "
+            f"lists and dicts."
+        ) from error
+    return metadata
 
 
 def _plain_history(history: History) -> dict[str, Any]:
@@ -130,43 +130,6 @@ def _raw(leaf: Any) -> Any:
     return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
-def _digest(body: str, tensors: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(body.encode())
-    for name in sorted(tensors):
-        array = np.asarray(tensors[name], order="C")
-        digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _write(path: Path, tensors: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:
-    import safetensors.numpy
-
-    payload = safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}. Make it first.")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot save to {path}: it is a folder. Name a file, such as {path / 'model.taut'}.")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 # --- reading -------------------------------------------------------------------------------------------------------------
 
 
@@ -179,9 +142,7 @@ def load_model(path: str | os.PathLike[str]) -> Sequential:
             term that is not registered.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no model file {path}.")
-    tensors, body = _read(path)
+    tensors, body = files.read(path)
     try:
         description = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -203,28 +164,6 @@ def load_model(path: str | os.PathLike[str]) -> Sequential:
         raise ModelFileError(f"{path}: cannot be made a model: {what}") from error
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    import safetensors
-
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
-        raise ModelFileError(
-            f"{path}: cannot be read as a taut model file ({error}); it is truncated, or was never one. "
-            f"A model file is what model.save(path) writes."
-        ) from error
-    body = metadata.get(KEY)
-    if body is None:
-        raise ModelFileError(
-            f"{path}: is a safetensors file, but holds no taut model; write one with model.save(path)."
-        )
-    if metadata.get("digest") != _digest(body, tensors):
-        raise ModelFileError(f"{path}: its contents do not match its digest; the file was altered or damaged.")
-    return tensors, body
-
-
 def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Sequential:
     from taut.model.sequential import Sequential
 
@@ -234,7 +173,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
     layers: list[Any] = []
     for item in description["layers"]:
         if "shared_with" in item:
-            layers.append(layers[int(item["shared_with"])])
+            layers.append(_shared(layers, item["shared_with"]))
             continue
         layer = identifiers.deserialize("layer", {k: v for k, v in item.items() if k != "name"})
         layers.append(layer)
@@ -250,17 +189,14 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
         odd = sorted(expected ^ found)[0]
         raise ModelFileError(f"the tensor {odd!r} is {'missing' if odd in expected else 'of no layer'}.")
     values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
-    model._attached = {
-        str(path): {str(kind): identifiers.deserialize(str(kind), term) for kind, term in terms.items()}
-        for path, terms in description["attached"].items()
-    }
+    model._attached = _attached(description["attached"], [*params, *(f"{n}/activity" for n in structure.names)])
     state = _fill("state/", rest, tensors)
     network.write(model.layers, structure, model._bind(structure, values, "keras").project(values), state)
     compiled = description["compile"]
     if compiled is not None:
-        metrics = [m if isinstance(m, str) else losses.deserialize(m) for m in compiled["metrics"]]
+        measured = [metrics.deserialize(m) for m in compiled["metrics"]]
         optimizer, loss = optimizers.deserialize(compiled["optimizer"]), losses.deserialize(compiled["loss"])
-        model.compile(optimizer, loss, metrics, compiled["terms"])
+        model.compile(optimizer, loss, measured, compiled["terms"])
         if any(name.startswith("training/") for name in tensors):
             assert model.optimizer is not None
             trainable = {e.path for e in model.plan.entries if e.trainable}
@@ -269,13 +205,36 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
             )
             model._state = _fill("training/", template, tensors)
     if description["history"] is not None:
-        history = description["history"]
-        values_by_key = {
-            key: [float("nan") if v is None else v for v in column] for key, column in history["history"].items()
-        }
-        model.history = History(history["seed"], history["params"], values_by_key, history["epoch"], history["settled"])
+        model.history = _history(description["history"])
     model.metadata = dict(description["metadata"])
     return model
+
+
+def _shared(layers: list[Any], index: Any) -> Any:
+    if not isinstance(index, int) or not 0 <= index < len(layers):
+        raise ModelFileError(f"a layer is shared with number {index!r}, but {len(layers)} layers come before it.")
+    return layers[index]
+
+
+def _attached(described: Mapping[str, Mapping[str, Any]], known: list[str]) -> dict[str, dict[str, Any]]:
+    for path, terms in described.items():
+        if path not in known:
+            raise ModelFileError(errors.unknown("parameter path", path, known))
+        if not set(terms) <= {"regularizer", "constraint"}:
+            raise ModelFileError(f"{path} has terms of the kinds {sorted(terms)}, expected regularizer or constraint.")
+    return {
+        path: {kind: identifiers.deserialize(kind, term) for kind, term in terms.items()}
+        for path, terms in described.items()
+    }
+
+
+def _history(described: Mapping[str, Any]) -> History:
+    columns = {
+        str(key): [float("nan") if v is None else float(v) for v in column]
+        for key, column in described["history"].items()
+    }
+    epochs = [int(epoch) for epoch in described["epoch"]]
+    return History(int(described["seed"]), dict(described["params"]), columns, epochs, described["settled"])
 
 
 def _from_file(tensors: Mapping[str, np.ndarray]) -> Callable[..., np.ndarray]:
