@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,6 +160,14 @@ def test_a_decision_has_its_four_parts(decision: Path) -> None:
     assert text.startswith("# ")
     parts = re.findall(r"^\**(Context|Choice|Cost|Evidence)\b", text, flags=re.MULTILINE)
     assert parts == ["Context", "Choice", "Cost", "Evidence"]
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    reasons = " ".join(path.read_text(encoding="utf-8").lower() for path in DECISIONS)
+    extra = project["optional-dependencies"]["shell"]
+    names = [re.split(r"[<>=~ ]", requirement)[0] for requirement in [*project["dependencies"], *extra]]
+    assert [name for name in names if name not in reasons] == []
 
 
 def test_decisions_have_numbers_of_their_own() -> None:
