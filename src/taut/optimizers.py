@@ -94,6 +94,13 @@ class Optimizer(Term):
         if self.ema_overwrite_frequency is not None and not self.use_ema:
             raise ValueError(f"{owner}: ema_overwrite_frequency is given, but use_ema is False; set use_ema=True.")
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The optimizer that a config of taut's or of Keras's describes."""
+        # Keras also writes a name, and switches that do nothing while they are off (amsgrad, centered, ...).
+        known = {field.name for field in dataclasses.fields(cls)}
+        return super().from_config({k: v for k, v in config.items() if k in known or (v and k != "name")})
+
     def prepared(self) -> Optimizer:
         """The same optimizer as a compiled program takes it: float32 arrays, and None for a momentum of 0 (no buffer)."""
         plain = dataclasses.replace(self, momentum=None) if getattr(self, "momentum", None) == 0 else self
@@ -203,11 +210,27 @@ class Adam(Optimizer):
         return corrected / (jnp.sqrt(state.v[path]) + self.epsilon)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class AdamW(Adam):
-    """Adam with decoupled weight decay (0.004 by default)."""
+    """Adam with decoupled weight decay (0.004 by default).
+
+    >>> AdamW(0.01, 0.1).weight_decay
+    0.1
+    """
 
     weight_decay: float | None = number(0.004, check=errors.not_negative)
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = EPSILON,
+        **others: Any,
+    ) -> None:
+        # By hand, because Keras has weight_decay second here and among the last elsewhere.
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **others)
 
 
 @dataclass(frozen=True, eq=False)
