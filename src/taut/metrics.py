@@ -126,7 +126,6 @@ class BinaryAccuracy(Metric):
 
     name: str = "binary_accuracy"
     threshold: float = 0.5
-    on_logits: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -146,14 +145,15 @@ class _Accuracy(Metric):
     on_logits: ClassVar[bool] = True
     any_labels: ClassVar[bool] = True
 
-    def _chosen(self, labels: tuple[int, ...], out: tuple[int, ...]) -> Metric:
-        if self.binary or out[-1] == 1:
+    def _chosen(self, labels: tuple[int, ...], out: tuple[int, ...], logits: bool) -> Metric:
+        # Logits of a softmax say which output is the largest, but not whether it is above one half.
+        if self.binary or (out[-1] == 1 and not logits):
             return BinaryAccuracy(self.name)
         sparse = len(labels) < len(out) or labels[-1] == 1
         return SparseCategoricalAccuracy(self.name) if sparse else CategoricalAccuracy(self.name)
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        return self._chosen(y.shape, out.shape).rows(y, out, logits)
+        return self._chosen(y.shape, out.shape, logits).rows(y, out, logits)
 
 
 @dataclass(frozen=True)

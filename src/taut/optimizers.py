@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from taut import errors, identifiers
@@ -81,6 +82,8 @@ class Optimizer(Term):
     kind: ClassVar[str] = "optimizer"
     #: the metric is a moving average, so it fades between an entry's gradients
     forgets: ClassVar[bool] = False
+    #: each entry is updated by itself, so that small parameters can be kept as one vector
+    elementwise: ClassVar[bool] = True
     #: whether the effective step is known
     has_size: ClassVar[bool] = True
 
@@ -119,8 +122,12 @@ class Optimizer(Term):
         """The update rule in optax's form (``init`` and ``update``), learning rate included."""
         raise NotImplementedError
 
-    def size(self, state: Any, path: str) -> Any:
-        """The effective step of the parameter at ``path``: a number, or shaped like it. ``state`` is after the update."""
+    def moment(self, state: Any, path: str) -> Any:
+        """The second moment of the parameter at ``path``, which its metric comes from; None where there is none."""
+        return None
+
+    def size(self, state: Any, moment: Any) -> Any:
+        """The effective step of entries with this ``moment``: a number, or shaped like it. ``state`` is after the update."""
         raise NotImplementedError
 
     def clip(self, gradients: dict[str, jax.Array]) -> dict[str, jax.Array]:
@@ -144,7 +151,7 @@ def _shrink(square: Any, most: Any) -> Any:
 class SGD(Optimizer):
     """m ← momentum·m + g; w ← w − lr·m (with Nesterov: w − lr·(g + momentum·m)).
 
-    >>> SGD(0.5, momentum=0.5).size(None, "dense/kernel")  # how far a constant gradient of 1 moves a weight
+    >>> SGD(0.5, momentum=0.5).size(None, None)  # how far a constant gradient of 1 moves a weight
     1.0
     """
 
@@ -155,7 +162,7 @@ class SGD(Optimizer):
     def transformation(self) -> optax.GradientTransformation:
         return optax.chain(*_momentum(self.momentum, self.nesterov), optax.scale(-self.learning_rate))
 
-    def size(self, state: Any, path: str) -> Any:
+    def size(self, state: Any, moment: Any) -> Any:
         return self.learning_rate / (1 - (0.0 if self.momentum is None else self.momentum))
 
 
@@ -178,8 +185,9 @@ def keras_adam(learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any) -> op
     """
 
     def init(params: Tree) -> AdamState:
-        zeros = jax.tree.map(jnp.zeros_like, params)
-        return AdamState(jnp.zeros((), jnp.int32), zeros, zeros)
+        # From numpy, so that XLA compiles nothing for them.
+        m, v = (jax.tree.map(lambda w: jnp.asarray(np.zeros(w.shape, w.dtype)), params) for _ in range(2))
+        return AdamState(jnp.asarray(np.int32(0)), m, v)
 
     def update(gradients: Tree, state: AdamState, params: Tree | None = None) -> tuple[Tree, AdamState]:
         count = state.count + 1
@@ -205,9 +213,12 @@ class Adam(Optimizer):
     def transformation(self) -> optax.GradientTransformation:
         return keras_adam(self.learning_rate, self.beta_1, self.beta_2, self.epsilon)
 
-    def size(self, state: AdamState, path: str) -> jax.Array:
+    def moment(self, state: AdamState, path: str) -> jax.Array:
+        return state.v[path]
+
+    def size(self, state: AdamState, moment: jax.Array) -> jax.Array:
         corrected = self.learning_rate * jnp.sqrt(1 - self.beta_2**state.count)
-        return corrected / (jnp.sqrt(state.v[path]) + self.epsilon)
+        return corrected / (jnp.sqrt(moment) + self.epsilon)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -250,9 +261,12 @@ class RMSprop(Optimizer):
             optax.scale(-self.learning_rate),
         )
 
-    def size(self, state: Any, path: str) -> jax.Array:
+    def moment(self, state: Any, path: str) -> jax.Array:
+        return state[0].nu[path]
+
+    def size(self, state: Any, moment: jax.Array) -> jax.Array:
         rate = self.learning_rate / (1 - (0.0 if self.momentum is None else self.momentum))
-        return rate / jnp.sqrt(state[0].nu[path] + self.epsilon)
+        return rate / jnp.sqrt(moment + self.epsilon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,8 +282,11 @@ class Adagrad(Optimizer):
             optax.scale_by_rss(self.initial_accumulator_value, eps=self.epsilon), optax.scale(-self.learning_rate)
         )
 
-    def size(self, state: Any, path: str) -> jax.Array:
-        return self.learning_rate / jnp.sqrt(state[0].sum_of_squares[path] + self.epsilon)
+    def moment(self, state: Any, path: str) -> jax.Array:
+        return state[0].sum_of_squares[path]
+
+    def size(self, state: Any, moment: jax.Array) -> jax.Array:
+        return self.learning_rate / jnp.sqrt(moment + self.epsilon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,6 +304,7 @@ class Optax(Optimizer):
     tx: optax.GradientTransformation
     step_size: Callable[[Any, str], Any] | None = None
     learning_rate: float = number(1.0, check=positive)
+    elementwise: ClassVar[bool] = False  # nobody knows
 
     @property
     def has_size(self) -> bool:  # type: ignore[override]
@@ -295,9 +313,12 @@ class Optax(Optimizer):
     def transformation(self) -> optax.GradientTransformation:
         return optax.GradientTransformation(*self.tx)  # a pytree's static half comes back as a plain tuple
 
-    def size(self, state: Any, path: str) -> Any:
+    def moment(self, state: Any, path: str) -> Any:
         assert self.step_size is not None
         return self.step_size(state, path)
+
+    def size(self, state: Any, moment: Any) -> Any:
+        return moment  # what step_size gave is the step itself
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError("an Optax optimizer wraps functions, which a model file cannot name; compile after loading.")

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from taut.optimizers import Optimizer
 from taut.plan import Plan
 
-__all__ = ["StepState", "averaged", "init", "step"]
+__all__ = ["StepState", "averaged", "init", "layout", "step"]
 
 Array = jax.Array
 Params = dict[str, Array]
@@ -28,8 +29,8 @@ class StepState(NamedTuple):
     Attributes:
         count: optimizer steps taken.
         slots: the optimizer's own state.
-        moved: by path, the effective step with which each entry last moved (0 until its first gradient); only for
-            parameters whose prox or projection is taken in a metric that decays.
+        metric: by path, the optimizer's second moment as it was when each entry last had a gradient (0 until then);
+            only for parameters whose prox or projection is taken in a metric that fades.
         average: by path, the moving average of the projected weights, when the optimizer keeps one.
         gradients: by path, the sum of the micro-batches' gradients, when it accumulates.
         micro: micro-batches in that sum.
@@ -37,23 +38,62 @@ class StepState(NamedTuple):
 
     count: Array
     slots: Any
-    moved: Params
+    metric: Params
     average: Params
     gradients: Params
     micro: Array
 
 
+PACKED = ""  # the one key of a packed dict
+PACK_BELOW = 1 << 15
+"""Numbers, in all, below which an optimizer's state is kept as one vector: starting a kernel then costs more than
+running it, and four parameters need twelve of them (10-64-10: 15 % of a step). Above, the copying would show."""
+
+
+def _packs(optimizer: Optimizer, params: Mapping[str, Array]) -> bool:
+    same = len({w.dtype for w in params.values()}) == 1
+    return optimizer.elementwise and len(params) > 1 and same and sum(w.size for w in params.values()) < PACK_BELOW
+
+
+def _pack(optimizer: Optimizer, values: Mapping[str, Array]) -> Params:
+    """Small parameters as {PACKED: one vector}; large ones as they are."""
+    if not _packs(optimizer, values):
+        return dict(values)
+    return {PACKED: jnp.concatenate([w.reshape(-1) for w in values.values()])}
+
+
+def _unpack(optimizer: Optimizer, values: Mapping[str, Array], like: Mapping[str, Array]) -> Params:
+    """The inverse of :func:`_pack`, shaped ``like``."""
+    if not _packs(optimizer, like):
+        return dict(values)
+    out, start = {}, 0
+    for path, w in like.items():
+        out[path] = jax.lax.slice_in_dim(values[PACKED], start, start + w.size).reshape(w.shape)
+        start += w.size
+    return out
+
+
+def layout(optimizer: Optimizer, plan: Plan, params: Mapping[str, Array]) -> tuple[Any, ...]:
+    """What the state depends on besides its values: a state may go on wherever this is equal."""
+    shapes = tuple((path, w.shape, str(w.dtype)) for path, w in params.items())
+    return jax.tree.structure(optimizer), plan.metric_paths, shapes
+
+
 def init(optimizer: Optimizer, plan: Plan, params: Mapping[str, Array]) -> StepState:
     """The state before the first step, for trainable parameters ``params``."""
-    zero = jnp.zeros((), jnp.int32)
-    params = dict(params)
+
+    # Zeros from numpy: XLA would compile a program for each shape.
+    def zeros(values: Mapping[str, Any]) -> Params:
+        return {path: jnp.asarray(np.zeros(w.shape, w.dtype)) for path, w in values.items()}
+
+    start = _pack(optimizer, zeros(params)) if optimizer.elementwise else dict(params)
     return StepState(
-        count=zero,
-        slots=optimizer.transformation().init(params),
-        moved={p: jnp.zeros_like(params[p]) for p in plan.metric_paths} if optimizer.forgets else {},
-        average=params if optimizer.use_ema else {},
-        gradients=jax.tree.map(jnp.zeros_like, params) if optimizer.accumulates else {},
-        micro=zero,
+        count=jnp.asarray(np.int32(0)),
+        slots=optimizer.transformation().init(start),
+        metric=zeros({p: params[p] for p in plan.metric_paths}) if optimizer.forgets else {},
+        average=dict(params) if optimizer.use_ema else {},
+        gradients=zeros(params) if optimizer.accumulates else {},
+        micro=jnp.asarray(np.int32(0)),
     )
 
 
@@ -92,8 +132,11 @@ def _whole_step(
     decayed = plan.decay(params, rate)
     if optimizer.weight_decay is not None:
         decayed = {p: w - rate * optimizer.weight_decay * w for p, w in decayed.items()}
-    updates, slots = optimizer.transformation().update(gradients, state.slots, decayed)
-    moved, sizes = _sizes(optimizer, plan, state, slots, gradients, patience)
+    updates, slots = optimizer.transformation().update(
+        _pack(optimizer, gradients), state.slots, _pack(optimizer, decayed)
+    )
+    updates = _unpack(optimizer, updates, decayed)
+    metric, sizes = _sizes(optimizer, plan, state, slots, gradients, patience)
     new = plan.step({p: w + updates[p] for p, w in decayed.items()}, sizes)
     average, count = state.average, state.count + 1
     if optimizer.use_ema:
@@ -102,7 +145,7 @@ def _whole_step(
         every = optimizer.ema_overwrite_frequency
         if every is not None:
             new = jax.lax.cond(count % every == 0, lambda: averaged(plan, average, new), lambda: new)
-    return new, state._replace(count=count, slots=slots, moved=moved, average=average)
+    return new, state._replace(count=count, slots=slots, metric=metric, average=average)
 
 
 def _sizes(
@@ -112,16 +155,28 @@ def _sizes(
 
     Where the second moment is a moving average it fades between an entry's gradients, so the step it implies grows
     without bound for rare entries (an embedding's row, a rare word's column): it starts at lr/ε. The data move an
-    entry with the step it has *when its gradient comes*, so the prox uses that same step until the next one does.
+    entry with the step it has *when its gradient comes*, so the prox uses the moment of then until the next one comes.
     An entry without any gradient so far is left alone for one pass over the data; after that it is dead (no datum
     pulls it, so any λ wins) and the prox acts with the full step.
     """
-    natural = {p: optimizer.size(slots, p) for p in plan.metric_paths}
+    moments = _moments(optimizer, plan, slots, gradients)
     if not optimizer.forgets:
-        return state.moved, natural
-    moved = {p: jnp.where(gradients[p] != 0, natural[p], state.moved[p]) for p in natural}
+        return state.metric, {p: optimizer.size(slots, moments[p]) for p in plan.metric_paths}
+    # The moment is kept, not the step: XLA then takes its root inside the kernel that sets the weight.
+    metric = {p: jnp.where(gradients[p] != 0, moments[p], old) for p, old in state.metric.items()}
     late = state.count >= patience
-    return moved, {p: jnp.where((moved[p] == 0) & late, natural[p], moved[p]) for p in natural}
+    sizes = {p: jnp.where((v == 0) & ~late, 0, optimizer.size(slots, v)) for p, v in metric.items()}
+    return metric, sizes
+
+
+def _moments(optimizer: Optimizer, plan: Plan, slots: Any, like: Params) -> dict[str, Any]:
+    """The optimizer's second moment of each parameter whose step needs the metric."""
+    if not _packs(optimizer, like):
+        return {p: optimizer.moment(slots, p) for p in plan.metric_paths}
+    whole = optimizer.moment(slots, PACKED)
+    if whole is None:
+        return dict.fromkeys(plan.metric_paths)
+    return {p: m for p, m in _unpack(optimizer, {PACKED: whole}, like).items() if p in plan.metric_paths}
 
 
 def averaged(plan: Plan, average: Mapping[str, Array], latest: Mapping[str, Array]) -> Params:

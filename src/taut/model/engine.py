@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +25,7 @@ from taut.model.network import Outputs, Structure, apply
 from taut.optimizers import Optimizer
 from taut.plan import Plan
 
-__all__ = ["Carry", "Data", "Program", "Sums", "loop", "measure", "predict", "run"]
+__all__ = ["Carry", "Data", "Numbers", "Program", "Sums", "loop", "measure", "predict", "run"]
 
 Array = jax.Array
 Params = Mapping[str, Array]
@@ -40,14 +40,33 @@ class Program:
     metrics: tuple[Metric, ...]
     watched: tuple[str, ...]  # layers whose output has an activity penalty
     fused: bool  # the loss is computed from what the last activation is given
+    plan: Any  # the structure (PyTreeDef) of the plan, whose numbers are arguments
+    optimizer: Any  # and of the optimizer
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.structure, self.loss, self.metrics, self.watched, self.fused, self.plan, self.optimizer))
+
+    def __hash__(self) -> int:  # every call of a compiled program asks for it, and the structure's takes 0.2 ms
+        return self._hash
+
+
+class Numbers(NamedTuple):
+    """The leaves of a plan (strengths, bounds) and of an optimizer (rates), float32.
+
+    Leaves and not the objects: a call would take them apart in Python each time, which is 1 ms.
+    """
+
+    plan: list[Any]
+    optimizer: list[Any]
 
 
 class Data(NamedTuple):
-    """Rows on the device: inputs, labels and (or None) one weight a row."""
+    """Rows: inputs, labels and (or None) one weight a row; in numpy on the host, or on the device."""
 
-    x: Array
-    y: Array
-    weight: Array | None
+    x: Any
+    y: Any
+    weight: Any
 
 
 class Carry(NamedTuple):
@@ -59,11 +78,15 @@ class Carry(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Sums over steps of values that are means over one batch."""
+    """Sums over steps of values that are means over one batch; scalars, or one vector once stacked."""
 
     data_loss: Array
     penalty: Array
     metrics: tuple[Array, ...]
+
+    def stacked(self) -> Array:
+        """(2 + metrics,), so that the host reads one array."""
+        return jnp.stack([self.data_loss, self.penalty, *self.metrics])
 
 
 def _zero_sums(program: Program) -> Sums:
@@ -129,8 +152,7 @@ def _one_step(
 
 def loop(
     program: Program,
-    plan: Plan,
-    optimizer: Optimizer,
+    numbers: Numbers,
     frozen: Params,
     patience: Array,
     data: Data,
@@ -138,18 +160,23 @@ def loop(
     start: Array,
     stop: Array,
     carry: Carry,
-) -> tuple[Carry, Sums, dict[str, Array]]:
+) -> tuple[Carry, Array]:
     """Steps ``start`` … ``stop``−1 of an epoch whose batches are the rows of ``order`` (steps, batch), int32.
 
-    Returns the carry, the sums over these steps, and by path whether every weight is finite.
+    Returns the carry, and one float32 vector for the host: the sums over these steps (:meth:`Sums.stacked`), then for
+    each trainable parameter, in the order of the carry, 1 where every weight is finite and 0 where not.
     """
+
+    plan: Plan = jax.tree.unflatten(program.plan, numbers.plan)
+    optimizer: Optimizer = jax.tree.unflatten(program.optimizer, numbers.optimizer)
 
     def body(i: Array, loop_carry: tuple[Carry, Sums]) -> tuple[Carry, Sums]:
         batch = _gather(data, jax.lax.dynamic_index_in_dim(order, i, keepdims=False))
         return _one_step(program, plan, optimizer, frozen, patience, batch, *loop_carry)
 
     carry, sums = jax.lax.fori_loop(start, stop, body, (carry, _zero_sums(program)))
-    return carry, sums, {path: jnp.isfinite(w).all() for path, w in carry.params.items()}
+    finite = [jnp.isfinite(w).all().astype(jnp.float32) for w in carry.params.values()]
+    return carry, jnp.concatenate([sums.stacked(), jnp.stack(finite)]) if finite else sums.stacked()
 
 
 # The carry is not donated: its start is what a non-finite step goes back to, and the one copy a chunk costs is
@@ -158,12 +185,15 @@ run = partial(jax.jit, static_argnums=0)(loop)
 
 
 @partial(jax.jit, static_argnums=(0, 6))
-def measure(program: Program, plan: Plan, params: Params, rest: Any, data: Data, start: Array, size: int) -> Sums:
+def measure(
+    program: Program, numbers: Numbers, params: Params, rest: Any, data: Data, start: Array, size: int
+) -> Array:
     """Loss, penalties and metrics of the ``size`` rows from ``start`` on, in inference mode."""
+    plan: Plan = jax.tree.unflatten(program.plan, numbers.plan)
     batch = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), data)
     _, (loss, penalty, outputs) = objective(program, plan, params, {}, rest, batch, training=False)
     penalty = penalty + plan.penalty(params, modes=("proximal", "decoupled"))
-    return Sums(loss, penalty, metric_values(program, outputs, batch))
+    return Sums(loss, penalty, metric_values(program, outputs, batch)).stacked()
 
 
 @partial(jax.jit, static_argnums=0)

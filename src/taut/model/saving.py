@@ -40,7 +40,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     tensors = {f"params/{p}": np.asarray(w) for p, w in params.items()}
     tensors |= {f"state/{name}": array for name, array in _leaves(rest)}
     if model._state is not None:
-        tensors |= {f"training/{name}": array for name, array in _leaves(model._state)}
+        tensors |= {f"training/{name}": array for name, array in _leaves(model._state[1])}
     body = json.dumps(_describe(model), allow_nan=False, sort_keys=True)
     files.write(Path(path), tensors, body)
 
@@ -191,7 +191,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
     values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
     model._attached = _attached(description["attached"], [*params, *(f"{n}/activity" for n in structure.names)])
     state = _fill("state/", rest, tensors)
-    network.write(model.layers, structure, model._bind(structure, values, "keras").project(values), state)
+    network.write(model.layers, structure, model._feasible(structure, values), state)
     compiled = description["compile"]
     if compiled is not None:
         measured = [metrics.deserialize(m) for m in compiled["metrics"]]
@@ -199,11 +199,10 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
         model.compile(optimizer, loss, measured, compiled["terms"])
         if any(name.startswith("training/") for name in tensors):
             assert model.optimizer is not None
-            trainable = {e.path for e in model.plan.entries if e.trainable}
-            template = transforms.init(
-                model.optimizer.prepared(), model.plan, {p: w for p, w in values.items() if p in trainable}
-            )
-            model._state = _fill("training/", template, tensors)
+            optimizer, plan = model.optimizer.prepared(), model.plan
+            trained = {e.path: values[e.path] for e in plan.entries if e.trainable}
+            state = _fill("training/", transforms.init(optimizer, plan, trained), tensors)
+            model._state = transforms.layout(optimizer, plan, trained), state
     if description["history"] is not None:
         model.history = _history(description["history"])
     model.metadata = dict(description["metadata"])

@@ -18,7 +18,7 @@ from taut import constraints, errors, losses, metrics, optimizers, regularizers,
 from taut.layers import Layer
 from taut.model import data as adapt
 from taut.model import engine, network, settling
-from taut.model.engine import Carry, Data, Program
+from taut.model.engine import Carry, Data, Numbers, Program
 from taut.model.history import History
 from taut.model.progress import Progress, show
 from taut.model.training import Job, Totals, Trainer, train
@@ -65,7 +65,8 @@ class Sequential:
         self.metrics: list[Any] = []
         self.terms = "exact"
         self._attached: dict[str, dict[str, Any]] = {}
-        self._state: transforms.StepState | None = None
+        self._state: tuple[Any, transforms.StepState] | None = None  # with the layout it was made for
+        self._bound: tuple[Any, Plan] | None = None
         self._generator = np.random.default_rng(self.seed)
         for layer in layers or ():
             self.add(layer)
@@ -108,7 +109,7 @@ class Sequential:
         self.output_shape = network.build(self.layers, self._names, input_shape, source)
         self.input_shape = input_shape
         structure, params, _ = self._split()
-        feasible = self._bind(structure, params, "keras").project(params)
+        feasible = self._feasible(structure, params)
         network.write(self.layers, structure, feasible)
 
     @property
@@ -158,12 +159,12 @@ class Sequential:
         before = self._attached
         self._attached = chosen
         try:
-            plan = self._bind(structure, params, self.terms)
+            self._bind(structure, params, self.terms)
         except Exception:
             self._attached = before
             raise
         self._state = None
-        network.write(self.layers, structure, plan.project(params))
+        network.write(self.layers, structure, self._feasible(structure, params))
 
     @property
     def plan(self) -> Plan:
@@ -180,7 +181,16 @@ class Sequential:
             term = self._attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
-        return bind(entries, activities, rule=rule)
+        asked = (entries, activities, rule)
+        if self._bound is None or self._bound[0] != asked:  # binding traces every term once
+            self._bound = asked, bind(entries, activities, rule=rule)
+        return self._bound[1]
+
+    def _feasible(self, structure: network.Structure, params: Mapping[str, Any]) -> dict[str, jax.Array]:
+        """The nearest parameters inside their constraints; by numpy, where XLA would first compile each operation."""
+        plan = self._bind(structure, dict(params), "keras")
+        projected = plan.project({path: np.asarray(w) for path, w in params.items()})
+        return {path: jnp.asarray(w) for path, w in projected.items()}
 
     # --- compile -----------------------------------------------------------------------------------------------------
 
@@ -237,8 +247,10 @@ class Sequential:
         assert self.loss is not None and self.output_shape is not None
         return tuple(metrics.get(m, self.loss, self.output_shape) for m in self.metrics)
 
-    def _program(self, structure: network.Structure, plan: Plan) -> Program:
-        loss = self._need_compiled()
+    def _program(
+        self, structure: network.Structure, plan: Plan, optimizer: optimizers.Optimizer, loss: losses.Loss
+    ) -> tuple[Program, Numbers]:
+        """What is compiled, and the numbers that it takes as arguments."""
         last = self.layers[-1]
         fused = (
             loss.fused_with is not None
@@ -246,7 +258,11 @@ class Sequential:
             and hasattr(last, "before_activation")
             and network.activation_name(last) == loss.fused_with
         )
-        return Program(structure, loss, self._metrics(), tuple(a.layer for a in plan.activities), fused)
+        watched = tuple(a.layer for a in plan.activities)
+        acts, plan_form = jax.tree.flatten(plan)
+        rates, optimizer_form = jax.tree.flatten(optimizer)
+        numbers = Numbers([jnp.asarray(n, jnp.float32) for n in acts], rates)
+        return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form), numbers
 
     # --- fit, evaluate, predict ----------------------------------------------------------------------------------------
 
@@ -315,13 +331,14 @@ class Sequential:
             kept = adapt.split_off(validation_split, len(rows))
             # Keras does not weight the held-out rows by class, but does by sample.
             held = None if sample_weight is None else adapt.row_weights(sample_weight, len(rows))[kept:]  # type: ignore[index]
-            validation = Data(jnp.asarray(rows[kept:]), jnp.asarray(targets[kept:]), _device(held))
+            validation = Data(rows[kept:], targets[kept:], held)
             rows, targets, weight = rows[:kept], targets[:kept], None if weight is None else weight[:kept]
         elif isinstance(validation_split, bool) or not isinstance(validation_split, int | float):
             adapt.split_off(validation_split, len(rows))
-        data = Data(jnp.asarray(rows), jnp.asarray(targets), _device(weight))
+        loss, data, validation = self._placed(Data(rows, targets, weight), validation)
+        assert data is not None
 
-        job = self._job(data, size)
+        job = self._job(loss, data, size)
         seed = utils.draw_seed()
         history = History(seed=seed, params={"epochs": epochs, "steps": job.steps, "batch_size": size})
         trainer = Trainer(job, seed, shuffle)
@@ -329,7 +346,7 @@ class Sequential:
         def validate(epoch: int) -> dict[str, float]:
             assert validation is not None
             weights = {**job.frozen, **_ready(trainer)}
-            return self._measure(job.program, job.plan, weights, trainer.carry.rest, validation, size).values("val_")
+            return self._measure(job.program, job.numbers, weights, trainer.carry.rest, validation, size).values("val_")
 
         progress.start((epochs - initial_epoch) * job.steps)
         try:
@@ -337,13 +354,13 @@ class Sequential:
             if settle:
                 carry = trainer.carry
                 new, history.settled = settling.settle(
-                    job.program, job.plan, _ready(trainer), job.frozen, carry.rest, data, settle
+                    job.program, job.numbers, _ready(trainer), job.frozen, carry.rest, data, settle
                 )
                 state = carry.state._replace(average=new) if job.optimizer.use_ema else carry.state
                 trainer.carry = carry._replace(params=new, state=state)
         finally:  # also after Ctrl-C or a value that is not finite: the last good weights stay
             network.write(self.layers, job.program.structure, _ready(trainer), trainer.carry.rest)
-            self._state = trainer.carry.state
+            self._state = job.layout, trainer.carry.state
             self.history = history
         return history
 
@@ -356,10 +373,10 @@ class Sequential:
         rows = adapt.inputs(x, self.input_shape, integers=self._takes_integers)
         if not self.built:
             self.build(rows.shape[1:])
-        data = self._data(rows, y, sample_weight)
-        return self._job(data, min(_integer("batch_size", batch_size, 1), len(data.x)), fresh=True)
+        loss, data, _ = self._placed(self._data(rows, y, sample_weight))
+        return self._job(loss, data, min(_integer("batch_size", batch_size, 1), len(data.x)), fresh=True)
 
-    def _job(self, data: Data, batch: int, fresh: bool = False) -> Job:
+    def _job(self, loss: losses.Loss, data: Data, batch: int, fresh: bool = False) -> Job:
         """What the compiled program is given, from the model's present weights and optimizer state."""
         assert self.optimizer is not None
         structure, params, rest = self._split()
@@ -369,11 +386,13 @@ class Sequential:
         frozen = {p: w for p, w in params.items() if p not in trainable}
         params = {p: w for p, w in params.items() if p in trainable}
         optimizer = self.optimizer.prepared()
-        state = transforms.init(optimizer, plan, params)
-        if not fresh and self._state is not None and _same_layout(self._state, state):
-            state = self._state
-        program = self._program(structure, plan)
-        return Job(program, plan.as_arrays(), optimizer, frozen, data, batch, Carry(params, rest, state))
+        program, numbers = self._program(structure, plan, optimizer, loss)
+        layout = transforms.layout(optimizer, plan, params)
+        if fresh or self._state is None or self._state[0] != layout:
+            state = transforms.init(optimizer, plan, params)
+        else:
+            state = self._state[1]
+        return Job(program, numbers, plan, optimizer, frozen, data, batch, Carry(params, rest, state), layout)
 
     @property
     def _takes_integers(self) -> bool:
@@ -386,15 +405,25 @@ class Sequential:
         rows = adapt.inputs(x, self.input_shape, what=f"{prefix}x", integers=self._takes_integers)
         targets = adapt.labels(y, loss, self.output_shape, len(rows), what=f"{prefix}y")
         weight = adapt.row_weights(sample_weight, len(rows), what=f"{prefix}sample_weight")
-        return Data(jnp.asarray(rows), jnp.asarray(targets), _device(weight))
+        return Data(rows, targets, weight)
 
-    def _measure(self, program: Program, plan: Plan, params: Any, rest: Any, data: Data, batch: int) -> Totals:
+    def _placed(self, data: Data, other: Data | None = None) -> tuple[losses.Loss, Data, Data | None]:
+        """The data on the device, with the cheapest labels that the loss and the metrics can do with."""
+        loss = self._need_compiled()
+        if all(m.any_labels for m in self._metrics()):
+            low, low_other = loss.lowered(data.y), None if other is None else loss.lowered(other.y)
+            if low is not None and (other is None or low_other is not None):
+                loss, data = low[0], data._replace(y=low[1])
+                other = None if other is None or low_other is None else other._replace(y=low_other[1])
+        return loss, jax.tree.map(jnp.asarray, data), jax.tree.map(jnp.asarray, other)
+
+    def _measure(self, program: Program, numbers: Numbers, params: Any, rest: Any, data: Data, batch: int) -> Totals:
         # The size of a slice shows in activity penalties only, where it is the user's batch.
         size = min(batch if program.watched else EVALUATION_ROWS, len(data.x))
         totals = Totals(tuple(m.name for m in program.metrics))
         for start in range(0, len(data.x), size):
             n = min(size, len(data.x) - start)
-            totals.add(engine.measure(program, plan, params, rest, data, start, n), n, 1)
+            totals.add(np.asarray(engine.measure(program, numbers, params, rest, data, start, n)), n, 1)
         return totals
 
     def evaluate(
@@ -413,12 +442,13 @@ class Sequential:
             ``data_loss`` and ``penalty``.
         """
         self._need_built()
-        data = self._data(x, y, sample_weight)
+        loss, data, _ = self._placed(self._data(x, y, sample_weight))
         structure, params, rest = self._split()
         plan = self._bind(structure, params, self.terms)
-        program = self._program(structure, plan)
+        assert self.optimizer is not None
+        program, numbers = self._program(structure, plan, self.optimizer.prepared(), loss)
         size = _integer("batch_size", batch_size, 1)
-        values = self._measure(program, plan.as_arrays(), params, rest, data, size).values()
+        values = self._measure(program, numbers, params, rest, data, size).values()
         if verbose not in (0, "auto"):
             print(show(values))
         if return_dict:
@@ -478,7 +508,7 @@ class Sequential:
             if not np.isfinite(array).all():
                 raise ValueError(f"set_weights: {path} holds NaN or infinity; expected finite numbers.")
             new[path] = jnp.asarray(array).astype(old.dtype)
-        network.write(self.layers, structure, self._bind(structure, params, "keras").project(new))
+        network.write(self.layers, structure, self._feasible(structure, new))
 
     def count_params(self) -> int:
         """How many numbers the parameters hold."""
@@ -530,21 +560,10 @@ def _sort_terms(path: str, value: Any) -> dict[str, Any]:
     return out
 
 
-def _same_layout(a: Any, b: Any) -> bool:
-    def shapes(tree: Any) -> Any:
-        return jax.tree.structure(tree), [(x.shape, x.dtype) for x in jax.tree.leaves(tree)]
-
-    return shapes(a) == shapes(b)
-
-
 def _unpack(validation_data: Any) -> tuple[Any, ...]:
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise ValueError("validation_data: expected (x, y) or (x, y, sample_weight).")
     return tuple(validation_data)
-
-
-def _device(array: np.ndarray | None) -> jax.Array | None:
-    return None if array is None else jnp.asarray(array)
 
 
 def _integer(name: str, value: Any, low: int) -> int:

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from taut.model import engine
-from taut.model.engine import Data, Program
+from taut.model.engine import Data, Numbers, Program
 from taut.plan import Plan
 
 __all__ = ["settle"]
@@ -61,8 +61,9 @@ def _dot(a: Mapping[str, Array], b: Mapping[str, Array]) -> Array:
 
 @partial(jax.jit, static_argnums=0)
 def _settle(
-    program: Program, plan: Plan, params: Any, frozen: Any, rest: Any, data: Data, steps: Array
+    program: Program, numbers: Numbers, params: Any, frozen: Any, rest: Any, data: Data, steps: Array
 ) -> tuple[Any, Array, Array, Array]:
+    plan: Plan = jax.tree.unflatten(program.plan, numbers.plan)
     smooth = partial(_smooth, program, plan, frozen, rest, data)
     value_and_gradient = jax.value_and_grad(smooth)
 
@@ -97,7 +98,7 @@ def _settle(
 
 
 def settle(
-    program: Program, plan: Plan, params: Mapping[str, Array], frozen: Any, rest: Any, data: Data, steps: int
+    program: Program, numbers: Numbers, params: Mapping[str, Array], frozen: Any, rest: Any, data: Data, steps: int
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """``steps`` proximal-gradient steps over all rows.
 
@@ -105,7 +106,7 @@ def settle(
         The parameters, and what was done: steps, the objective before and after, exact zeros before and after.
     """
     zeros = sum(int((w == 0).sum()) for w in params.values())
-    new, before, after, size = _settle(program, plan, dict(params), frozen, rest, data, jnp.asarray(steps))
+    new, before, after, size = _settle(program, numbers, dict(params), frozen, rest, data, jnp.asarray(steps))
     if not bool(jnp.isfinite(after)):
         new, after = dict(params), before
     return new, {

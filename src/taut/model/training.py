@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from taut.model import engine
-from taut.model.engine import Carry, Data, Program, Sums
+from taut.model.engine import Carry, Data, Numbers, Program
 from taut.model.history import History
 from taut.model.progress import Progress
 from taut.optimizers import Optimizer
@@ -52,9 +53,9 @@ class Totals:
         self.rows = 0
         self.sums = np.zeros(2 + len(metrics))
 
-    def add(self, sums: Sums, batch: int, steps: int) -> None:
-        values = jax.device_get((sums.data_loss, sums.penalty, *sums.metrics))
-        self.sums += np.asarray(values, np.float64) * batch
+    def add(self, sums: np.ndarray, batch: int, steps: int) -> None:
+        """``sums`` over ``steps`` batches of means over ``batch`` rows each: data loss, penalty, metrics."""
+        self.sums += sums.astype(np.float64) * batch
         self.rows += batch * steps
 
     def values(self, prefix: str = "") -> dict[str, float]:
@@ -70,12 +71,14 @@ class Job:
     """Everything one training run hands to the compiled program, checked and on the device."""
 
     program: Program
+    numbers: Numbers
     plan: Plan
     optimizer: Optimizer
     frozen: Mapping[str, jax.Array]
     data: Data
     batch: int
     carry: Carry
+    layout: Any  # what the optimizer's state is shaped for
 
     @property
     def rows(self) -> int:
@@ -113,11 +116,14 @@ class Trainer:
     def __post_init__(self) -> None:
         self.carry = self.job.carry
 
-    def _run(self, carry: Carry, order: jax.Array, start: int, stop: int) -> tuple[Carry, Sums, dict[str, jax.Array]]:
+    def _run(self, carry: Carry, order: jax.Array, start: int, stop: int) -> tuple[Carry, np.ndarray, np.ndarray]:
+        """The carry after these steps, the sums over them, and for each trainable parameter whether it is finite."""
         job = self.job
-        return engine.run(
-            job.program, job.plan, job.optimizer, job.frozen, job.patience, job.data, order, start, stop, carry
+        carry, report = engine.run(
+            job.program, job.numbers, job.frozen, job.patience, job.data, order, start, stop, carry
         )
+        values = np.asarray(report)
+        return carry, values[: 2 + len(job.program.metrics)], values[2 + len(job.program.metrics) :] == 1
 
     def epoch(self, number: int, batches: list[np.ndarray], progress: Progress) -> dict[str, float]:
         """Train one epoch; returns its means."""
@@ -157,8 +163,8 @@ class Trainer:
         order: jax.Array,
         start: int,
         stop: int,
-        sums: Sums,
-        finite: Mapping[str, jax.Array],
+        sums: np.ndarray,
+        finite: np.ndarray,
     ) -> None:
         if _good(sums, finite):
             return
@@ -172,8 +178,8 @@ class Trainer:
         before = self._run(self.carry, order, start, good)[0] if good > start else self.carry
         _, last, flags = self._run(before, order, good, bad)
         self.carry = before
-        names = tuple(path for path, ok in jax.device_get(flags).items() if not ok)
-        loss = float(last.data_loss + last.penalty)
+        names = tuple(path for path, ok in zip(before.params, flags, strict=True) if not ok)
+        loss = float(last[0] + last[1])
         step = first + good + 1
         what = f"the loss was {loss:.4g}" if not np.isfinite(loss) else "the loss was still finite"
         which = f" and {', '.join(names)} stopped being finite" if names else ""
@@ -186,9 +192,8 @@ class Trainer:
         )
 
 
-def _good(sums: Sums, finite: Mapping[str, jax.Array]) -> bool:
-    values, flags = jax.device_get((sums, finite))
-    return bool(np.isfinite([values.data_loss, values.penalty]).all()) and all(flags.values())
+def _good(sums: np.ndarray, finite: np.ndarray) -> bool:
+    return bool(np.isfinite(sums[:2]).all() and finite.all())
 
 
 def train(

@@ -20,12 +20,12 @@ from jax.sharding import PartitionSpec as P
 
 from taut import utils
 from taut.model import Sequential, engine
-from taut.model.engine import Carry, Data, Program, Sums
+from taut.model.engine import Carry, Data, Numbers, Program
 from taut.model.training import epoch_order
 from taut.path._devices import AXIS, mesh_over
 from taut.plan import Plan
 
-__all__ = ["Many", "stack", "train_many"]
+__all__ = ["Many", "train_many"]
 
 
 @dataclass
@@ -56,17 +56,11 @@ class Many:
         return {path: w[index] for path, w in self.params.items()}
 
 
-def stack(trees: Sequence[Any]) -> Any:
-    """Pytrees of one structure as one, its leaves with a leading axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
-
-
 @partial(jax.jit, static_argnums=(0, 1))
 def _run(
     program: Program,
     devices: int,
-    plans: Plan,
-    optimizer: Any,
+    numbers: Numbers,
     frozen: Mapping[str, jax.Array],
     patience: jax.Array,
     data: Data,
@@ -74,14 +68,14 @@ def _run(
     start: Any,
     stop: Any,
     carries: Carry,
-) -> tuple[Carry, Sums, dict[str, jax.Array]]:
-    def one(plan: Plan, carry: Carry, *shared: Any) -> tuple[Carry, Sums, dict[str, jax.Array]]:
-        return engine.loop(program, plan, *shared, carry)
+) -> tuple[Carry, jax.Array]:
+    def one(plan: list[Any], carry: Carry, optimizer: list[Any], *shared: Any) -> tuple[Carry, jax.Array]:
+        return engine.loop(program, Numbers(plan, optimizer), *shared, carry)
 
-    shared = (optimizer, frozen, patience, data, order, start, stop)
+    shared = (numbers.optimizer, frozen, patience, data, order, start, stop)
     nets = jax.vmap(one, in_axes=(0, 0, *(None for _ in shared)))
     if devices == 1:
-        return nets(plans, carries, *shared)
+        return nets(numbers.plan, carries, *shared)
     # Each device runs its own share of the nets to the end; without shard_map XLA would look for a way to split every
     # product of every step.
     return jax.shard_map(
@@ -90,7 +84,7 @@ def _run(
         in_specs=(P(AXIS), P(AXIS), *(P() for _ in shared)),
         out_specs=P(AXIS),
         check_vma=False,
-    )(plans, carries, *shared)
+    )(numbers.plan, carries, *shared)
 
 
 def train_many(
@@ -128,7 +122,10 @@ def train_many(
             )
     devices = min(len(jax.devices()), len(plans))
     count = -(-len(plans) // devices) * devices  # padded with the last plan, so that each device has as many
-    stacked = stack([p.as_arrays() for p in [*plans, *([plans[-1]] * (count - len(plans)))]])
+    stacked = [
+        jnp.asarray(np.stack([np.asarray(n, np.float32) for n in column]))
+        for column in zip(*(jax.tree.leaves(p) for p in [*plans, *([plans[-1]] * (count - len(plans)))]), strict=True)
+    ]
     carries = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), job.carry)
     if devices > 1:
         mesh = mesh_over(devices)
@@ -139,15 +136,14 @@ def train_many(
     seed = utils.draw_seed() if seed is None else seed
     names = ["loss", "data_loss", "penalty", *(m.name for m in job.program.metrics)]
     history: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    flags: dict[str, Any] = {}
+    finite = np.ones(len(plans), bool)
     for epoch in range(epochs):
-        sums = np.zeros((2 + len(job.program.metrics), count))
+        sums = np.zeros((len(names) - 1, len(plans)))
         for part in job.batches(epoch_order(job.rows, seed, epoch, shuffle)):
-            carries, step_sums, flags = _run(
+            carries, report = _run(
                 job.program,
                 devices,
-                stacked,
-                job.optimizer,
+                job.numbers._replace(plan=stacked),
                 job.frozen,
                 job.patience,
                 data,
@@ -156,17 +152,14 @@ def train_many(
                 len(part),
                 carries,
             )
-            sums += (
-                np.stack(jax.device_get((step_sums.data_loss, step_sums.penalty, *step_sums.metrics))) * part.shape[1]
-            )
+            values = np.asarray(report, np.float64)[: len(plans)].T  # (sums and flags, nets)
+            sums += values[: len(sums)] * part.shape[1]
+            finite = (values[len(sums) :] == 1).all(axis=0)
         data_loss, penalty, *metrics = sums / job.rows
         for name, values in zip(names, [data_loss + penalty, data_loss, penalty, *metrics], strict=True):
-            history[name].append(values[: len(plans)])
+            history[name].append(values)
         if on_epoch is not None:
             on_epoch(epoch)
-    finite = np.ones(count, bool)
-    for flag in jax.device_get(flags).values():
-        finite &= flag
     params = jax.device_get(
         {**{p: jnp.broadcast_to(w, (count, *w.shape)) for p, w in job.frozen.items()}, **carries.params}
     )
@@ -174,7 +167,7 @@ def train_many(
     return Many(
         {path: params[path][:n] for path in job.program.structure.paths},
         {name: np.stack(values, axis=1) if values else np.zeros((n, 0)) for name, values in history.items()},
-        finite[:n],
+        finite,
         seed,
         devices,
         jax.tree.map(lambda leaf: leaf[:n], carries.rest),
