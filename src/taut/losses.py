@@ -75,12 +75,12 @@ class Loss:
             ValueError: labels whose shape does not fit the outputs' (never broadcast against them).
         """
         y, out = jnp.asarray(y_true), jnp.asarray(y_pred)
-        if y.ndim == out.ndim - 1 and out.shape[-1] == 1 and self.expected_labels(out.shape) == out.shape:
+        expected = self.expected_labels(out.shape)
+        if expected == (*y.shape, 1):
             y = y[..., None]
-        if y.shape != self.expected_labels(out.shape):
+        if y.shape != expected:
             raise ValueError(
-                f"{_name(self)}: labels have shape {y.shape}, expected {self.expected_labels(out.shape)} for outputs of "
-                f"shape {out.shape}."
+                f"{_name(self)}: labels have shape {y.shape}, expected {expected} for outputs of shape {out.shape}."
             )
         return self.rows(y, out, self.from_logits)
 
