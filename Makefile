@@ -6,6 +6,8 @@ PYTHON ?= python3
 TORCH_PIP_FLAGS ?=
 # Words handed to pytest: make test PYTEST_FLAGS="-k prox -x"
 PYTEST_FLAGS ?= -n 2 --dist worksteal
+# Words handed to every benchmark: make bench BENCH_FLAGS=--quick
+BENCH_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,7 +40,7 @@ format: $(VENV)/.test  ## put the code in order, and the sources that the docume
 	$(BIN)/python -m tests.test_docs
 
 bench: $(VENV)/.test .venv-keras/.ready  ## measure every figure of the README beside its peers
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH_FLAGS)
 
 clean:  ## remove the environments and caches
 	rm -rf .venv .venv-keras .pytest_cache .ruff_cache .hypothesis

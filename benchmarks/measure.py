@@ -86,6 +86,9 @@ def say(text: str) -> None:
 def machine() -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     models = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        say(f"The machine is busy (load {load:.1f}): ratios may stand, times will not.")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processor": models[0].partition(":")[2].strip() if models else platform.processor(),
@@ -93,7 +96,7 @@ def machine() -> dict[str, Any]:
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "load before": round(os.getloadavg()[0], 2),
+        "load before": round(load, 2),
     }
 
 
