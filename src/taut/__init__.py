@@ -29,9 +29,9 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getat
         regularizers,
         utils,
     )
+    from taut._term import stack
     from taut.layers import Input
     from taut.model import Sequential, load_model
-    from taut.path.many import stack
 
 __all__ = [
     "Input",
@@ -58,7 +58,7 @@ _HOMES = {
     "Input": "taut.layers",
     "Sequential": "taut.model",
     "load_model": "taut.model",
-    "stack": "taut.path.many",
+    "stack": "taut._term",
 }
 
 
