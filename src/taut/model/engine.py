@@ -25,7 +25,7 @@ from taut.model.network import Outputs, Structure, apply
 from taut.optimizers import Optimizer
 from taut.plan import Plan
 
-__all__ = ["Carry", "Data", "Numbers", "Program", "Sums", "loop", "measure", "predict", "run"]
+__all__ = ["Carry", "Data", "Numbers", "Order", "Program", "Sums", "loop", "measure", "predict", "run"]
 
 Array = jax.Array
 Params = Mapping[str, Array]
@@ -69,6 +69,17 @@ class Data(NamedTuple):
     weight: Any
 
 
+class Order(NamedTuple):
+    """The rows of each batch of an epoch, int32: (steps, batch), and (1, fewer) of the smaller last one or None."""
+
+    full: Any
+    last: Any
+
+    @property
+    def steps(self) -> int:
+        return len(self.full) + (self.last is not None)
+
+
 class Carry(NamedTuple):
     """What one step hands to the next."""
 
@@ -78,7 +89,7 @@ class Carry(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Sums over steps of values that are means over one batch; scalars, or one vector once stacked."""
+    """Sums over rows: of the data loss, the penalties and the metrics of each row's batch."""
 
     data_loss: Array
     penalty: Array
@@ -141,12 +152,8 @@ def _one_step(
     )
     penalty = penalty + plan.penalty(carry.params, modes=("proximal", "decoupled"))
     params, state = transforms.step(optimizer, plan, carry.state, carry.params, gradients, patience)
-    metrics = metric_values(program, outputs, batch)
-    sums = Sums(
-        sums.data_loss + loss,
-        sums.penalty + penalty,
-        tuple(s + v for s, v in zip(sums.metrics, metrics, strict=True)),
-    )
+    values = Sums(loss, penalty, metric_values(program, outputs, batch))
+    sums = jax.tree.map(lambda total, value: total + value * batch.x.shape[0], sums, values)
     return Carry(params, outputs.rest, state), sums
 
 
@@ -156,25 +163,30 @@ def loop(
     frozen: Params,
     patience: Array,
     data: Data,
-    order: Array,
+    order: Order,
     start: Array,
     stop: Array,
     carry: Carry,
 ) -> tuple[Carry, Array]:
-    """Steps ``start`` … ``stop``−1 of an epoch whose batches are the rows of ``order`` (steps, batch), int32.
+    """Steps ``start`` … ``stop``−1 of an epoch.
 
     Returns the carry, and one float32 vector for the host: the sums over these steps (:meth:`Sums.stacked`), then for
     each trainable parameter, in the order of the carry, 1 where every weight is finite and 0 where not.
     """
-
     plan: Plan = jax.tree.unflatten(program.plan, numbers.plan)
     optimizer: Optimizer = jax.tree.unflatten(program.optimizer, numbers.optimizer)
 
-    def body(i: Array, loop_carry: tuple[Carry, Sums]) -> tuple[Carry, Sums]:
-        batch = _gather(data, jax.lax.dynamic_index_in_dim(order, i, keepdims=False))
-        return _one_step(program, plan, optimizer, frozen, patience, batch, *loop_carry)
+    def train_on(rows: Array, carried: tuple[Carry, Sums]) -> tuple[Carry, Sums]:
+        return _one_step(program, plan, optimizer, frozen, patience, _gather(data, rows), *carried)
 
-    carry, sums = jax.lax.fori_loop(start, stop, body, (carry, _zero_sums(program)))
+    def body(i: Array, carried: tuple[Carry, Sums]) -> tuple[Carry, Sums]:
+        return train_on(jax.lax.dynamic_index_in_dim(order.full, i, keepdims=False), carried)
+
+    full = len(order.full)
+    carried = jax.lax.fori_loop(start, jnp.minimum(stop, full), body, (carry, _zero_sums(program)))
+    if order.last is not None:
+        carried = jax.lax.cond(stop > full, lambda c: train_on(order.last[0], c), lambda c: c, carried)
+    carry, sums = carried
     finite = [jnp.isfinite(w).all().astype(jnp.float32) for w in carry.params.values()]
     return carry, jnp.concatenate([sums.stacked(), jnp.stack(finite)]) if finite else sums.stacked()
 

@@ -136,15 +136,41 @@ def split(layers: Sequence[Any], names: Sequence[str]) -> tuple[Structure, Param
     Parameters come in the order of the layers, a layer's kernel before its bias as in Keras.
     """
     layers = list(layers)
-    view = nnx.view(layers, raise_if_not_found=False, deterministic=False, use_running_average=False)
-    train, params, rest = nnx.split(view, nnx.Param, ...)
-    view = nnx.view(layers, raise_if_not_found=False, deterministic=True, use_running_average=True)
-    evaluate = nnx.graphdef(view)
-    flat = dict(_flat(nnx.to_pure_dict(params)))
-    order = sorted(flat, key=lambda keys: (keys[0], *(_rank(key) for key in keys[1:])))
-    paths = {keys: "/".join([names[keys[0]], *map(str, keys[1:])]) for keys in order}
-    structure = Structure(tuple(names), train, evaluate, tuple((paths[keys], keys) for keys in order))
-    return structure, {paths[keys]: flat[keys] for keys in order}, nnx.to_pure_dict(rest)
+    graph, state, rest = nnx.split(layers, nnx.Param, ...)
+    flat = dict(_flat(nnx.to_pure_dict(state)))
+    key = (graph, tuple(names))
+    if key not in _structures:
+        if len(_structures) >= STRUCTURES:
+            _structures.clear()
+        order = sorted(flat, key=lambda keys: (keys[0], *(_rank(key) for key in keys[1:])))
+        _structures[key] = Structure(
+            tuple(names),
+            _graph_in_mode(layers, training=True),
+            _graph_in_mode(layers, training=False),
+            tuple(("/".join([names[keys[0]], *map(str, keys[1:])]), keys) for keys in order),
+        )
+    structure = _structures[key]
+    return structure, {path: flat[keys] for path, keys in structure.keys}, nnx.to_pure_dict(rest)
+
+
+STRUCTURES = 256  # architectures remembered: equal models share one structure, and a view costs NNX 2 ms
+_structures: dict[Any, Structure] = {}
+
+
+def _graph_in_mode(layers: list[Any], training: bool) -> Any:
+    """The structure of the layers in training or inference mode; frozen layers keep their batch statistics, as Keras's."""
+    modes = {"deterministic": not training, "use_running_average": not training}
+    view = nnx.view(layers, raise_if_not_found=False, **modes)
+    for layer in view:
+        frozen = not getattr(layer, "trainable", True)
+        for _, module in nnx.iter_modules(layer):
+            for name, value in modes.items():
+                # nnx.view passes by a module without set_view, which nnx's own train() and eval() do not.
+                if hasattr(module, name) and not hasattr(module, "set_view"):
+                    setattr(module, name, value)
+            if frozen and hasattr(module, "use_running_average"):
+                module.use_running_average = True
+    return nnx.graphdef(view)
 
 
 def _rank(key: Any) -> tuple[int, str]:

@@ -338,9 +338,9 @@ class Sequential:
         loss, data, validation = self._placed(Data(rows, targets, weight), validation)
         assert data is not None
 
-        job = self._job(loss, data, size)
+        job = self._job(loss, data, min(size, len(data.x)))
         seed = utils.draw_seed()
-        history = History(seed=seed, params={"epochs": epochs, "steps": job.steps, "batch_size": size})
+        history = History(seed=seed, params={"epochs": epochs, "steps": job.steps, "batch_size": job.batch})
         trainer = Trainer(job, seed, shuffle)
 
         def validate(epoch: int) -> dict[str, float]:
@@ -423,7 +423,7 @@ class Sequential:
         totals = Totals(tuple(m.name for m in program.metrics))
         for start in range(0, len(data.x), size):
             n = min(size, len(data.x) - start)
-            totals.add(np.asarray(engine.measure(program, numbers, params, rest, data, start, n)), n, 1)
+            totals.add(np.asarray(engine.measure(program, numbers, params, rest, data, start, n)) * n, n)
         return totals
 
     def evaluate(

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from taut.model import engine
-from taut.model.engine import Carry, Data, Numbers, Program
+from taut.model.engine import Carry, Data, Numbers, Order, Program
 from taut.model.history import History
 from taut.model.progress import Progress
 from taut.optimizers import Optimizer
@@ -53,10 +53,10 @@ class Totals:
         self.rows = 0
         self.sums = np.zeros(2 + len(metrics))
 
-    def add(self, sums: np.ndarray, batch: int, steps: int) -> None:
-        """``sums`` over ``steps`` batches of means over ``batch`` rows each: data loss, penalty, metrics."""
-        self.sums += sums.astype(np.float64) * batch
-        self.rows += batch * steps
+    def add(self, sums: np.ndarray, rows: int) -> None:
+        """``sums`` over ``rows`` rows: data loss, penalty, metrics."""
+        self.sums += sums
+        self.rows += rows
 
     def values(self, prefix: str = "") -> dict[str, float]:
         """Means over the rows: loss (with penalties), data_loss, penalty, metrics."""
@@ -94,11 +94,12 @@ class Job:
         """Optimizer steps in one pass over the data."""
         return -(-self.steps // (self.optimizer.gradient_accumulation_steps or 1))
 
-    def batches(self, order: np.ndarray) -> list[np.ndarray]:
-        """An epoch's order as rows of batches: (steps, batch) for the full ones, (1, rest) for the smaller last one."""
-        full = self.rows // self.batch
-        parts = [order[: full * self.batch].reshape(full, self.batch)] if full else []
-        return [*parts, order[None, full * self.batch :]] if full * self.batch < self.rows else parts
+    def order(self, seed: int, epoch: int, shuffle: bool) -> Order:
+        """The batches of an epoch, on the device."""
+        rows = epoch_order(self.rows, seed, epoch, shuffle)
+        whole = self.rows // self.batch * self.batch
+        last = jnp.asarray(rows[None, whole:]) if whole < self.rows else None
+        return Order(jnp.asarray(rows[:whole].reshape(-1, self.batch)), last)
 
 
 @dataclass
@@ -111,56 +112,49 @@ class Trainer:
     job: Job
     seed: int
     shuffle: bool
-    step_seconds: float | None = None
 
     def __post_init__(self) -> None:
         self.carry = self.job.carry
+        self._next: tuple[int, Order] | None = None
 
-    def _run(self, carry: Carry, order: jax.Array, start: int, stop: int) -> tuple[Carry, np.ndarray, np.ndarray]:
-        """The carry after these steps, the sums over them, and for each trainable parameter whether it is finite."""
+    def _run(self, carry: Carry, order: Order, start: int, stop: int) -> tuple[Carry, jax.Array]:
         job = self.job
-        carry, report = engine.run(
-            job.program, job.numbers, job.frozen, job.patience, job.data, order, start, stop, carry
-        )
-        values = np.asarray(report)
-        return carry, values[: 2 + len(job.program.metrics)], values[2 + len(job.program.metrics) :] == 1
+        return engine.run(job.program, job.numbers, job.frozen, job.patience, job.data, order, start, stop, carry)
 
-    def epoch(self, number: int, batches: list[np.ndarray], progress: Progress) -> dict[str, float]:
-        """Train one epoch; returns its means."""
-        totals, first = Totals(tuple(m.name for m in self.job.program.metrics)), 0
-        for rows in batches:
-            order, done = jnp.asarray(rows), 0
-            while done < len(rows):
-                stop = min(len(rows), done + self._chunk())
-                began = time.perf_counter()
-                carry, sums, finite = self._run(self.carry, order, done, stop)
-                self._check(number, first, order, done, stop, sums, finite)
-                self.carry = carry
-                totals.add(sums, rows.shape[1], stop - done)
-                self._learn_pace((time.perf_counter() - began) / (stop - done), stop - done)
-                progress.advance(stop - done, number, totals.values())
-                done = stop
-            first += len(rows)
+    def _read(self, report: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        """The sums over the steps of a run, and for each trainable parameter whether it is finite."""
+        values, sums = np.asarray(report, np.float64), 2 + len(self.job.program.metrics)
+        return values[:sums], values[sums:] == 1
+
+    def _order(self, epoch: int) -> Order:
+        if self._next is None or self._next[0] != epoch:
+            self._next = epoch, self.job.order(self.seed, epoch, self.shuffle)
+        return self._next[1]
+
+    def epoch(self, number: int, last: int, progress: Progress) -> dict[str, float]:
+        """Train epoch ``number`` (``last`` is the number of the last one); returns its means."""
+        totals, order, done = Totals(tuple(m.name for m in self.job.program.metrics)), self._order(number), 0
+        while done < self.job.steps:
+            stop = min(self.job.steps, done + _chunk(self.job))
+            began = time.perf_counter()
+            carry, report = self._run(self.carry, order, done, stop)
+            if stop == self.job.steps and number < last:
+                self._order(number + 1)  # drawn while the device is at work
+            sums, finite = self._read(report)
+            self._check(number, order, done, stop, sums, finite)
+            self.carry = carry
+            totals.add(sums, min(stop * self.job.batch, self.job.rows) - done * self.job.batch)
+            _learn_pace(self.job, (time.perf_counter() - began) / (stop - done))
+            progress.advance(stop - done, number, totals.values())
+            done = stop
         return totals.values()
-
-    def order(self, epoch: int) -> list[np.ndarray]:
-        return self.job.batches(epoch_order(self.job.rows, self.seed, epoch, self.shuffle))
-
-    def _chunk(self) -> int:
-        return FIRST_CHUNK if self.step_seconds is None else max(1, int(CHUNK_SECONDS / self.step_seconds))
-
-    def _learn_pace(self, seconds: float, steps: int) -> None:
-        # The first chunk includes compilation, so its pace is an upper bound; later ones correct it.
-        known = self.step_seconds
-        self.step_seconds = seconds if known is None else min(known, seconds)
 
     # --- values that stop being finite --------------------------------------------------------------------------------
 
     def _check(
         self,
         epoch: int,
-        first: int,
-        order: jax.Array,
+        order: Order,
         start: int,
         stop: int,
         sums: np.ndarray,
@@ -173,14 +167,14 @@ class Trainer:
         good, bad = start, stop
         while bad - good > 1:
             middle = (good + bad) // 2
-            _, part, flags = self._run(self.carry, order, start, middle)
-            good, bad = (middle, bad) if _good(part, flags) else (good, middle)
+            found = self._read(self._run(self.carry, order, start, middle)[1])
+            good, bad = (middle, bad) if _good(*found) else (good, middle)
         before = self._run(self.carry, order, start, good)[0] if good > start else self.carry
-        _, last, flags = self._run(before, order, good, bad)
+        sums, flags = self._read(self._run(before, order, good, bad)[1])
         self.carry = before
         names = tuple(path for path, ok in zip(before.params, flags, strict=True) if not ok)
-        loss = float(last[0] + last[1])
-        step = first + good + 1
+        loss = float(sums[0] + sums[1]) / (min(bad * self.job.batch, self.job.rows) - good * self.job.batch)
+        step = good + 1
         what = f"the loss was {loss:.4g}" if not np.isfinite(loss) else "the loss was still finite"
         which = f" and {', '.join(names)} stopped being finite" if names else ""
         raise NonFiniteError(
@@ -190,6 +184,22 @@ class Trainer:
             step,
             names,
         )
+
+
+_pace: dict[Program, float] = {}  # seconds a step, by program; what a fit learns serves the next
+
+
+def _chunk(job: Job) -> int:
+    """Steps that take about half a second."""
+    pace = _pace.get(job.program)
+    return FIRST_CHUNK if pace is None else max(1, int(CHUNK_SECONDS / pace))
+
+
+def _learn_pace(job: Job, seconds: float) -> None:
+    # The first chunk includes compilation, so its pace is an upper bound; later ones correct it.
+    if len(_pace) > 256:
+        _pace.clear()
+    _pace[job.program] = min(_pace.get(job.program, seconds), seconds)
 
 
 def _good(sums: np.ndarray, finite: np.ndarray) -> bool:
@@ -205,14 +215,11 @@ def train(
 ) -> None:
     """Train ``epochs``; ``after_epoch`` gives the validation values."""
     try:
-        order = trainer.order(epochs.start) if epochs else []
         for epoch in epochs:
-            values = trainer.epoch(epoch, order, progress)
+            values = trainer.epoch(epoch, epochs[-1], progress)
             if after_epoch is not None:
                 values |= after_epoch(epoch)
             history.append(epoch, values)
             progress.end_epoch(epoch, values)
-            if epoch + 1 in epochs:
-                order = trainer.order(epoch + 1)
     finally:
         progress.close()

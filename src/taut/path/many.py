@@ -20,8 +20,7 @@ from jax.sharding import PartitionSpec as P
 
 from taut import utils
 from taut.model import Sequential, engine
-from taut.model.engine import Carry, Data, Numbers, Program
-from taut.model.training import epoch_order
+from taut.model.engine import Carry, Data, Numbers, Order, Program
 from taut.path._devices import AXIS, mesh_over
 from taut.plan import Plan
 
@@ -64,7 +63,7 @@ def _run(
     frozen: Mapping[str, jax.Array],
     patience: jax.Array,
     data: Data,
-    order: jax.Array,
+    order: Order,
     start: Any,
     stop: Any,
     carries: Carry,
@@ -138,23 +137,21 @@ def train_many(
     history: dict[str, list[np.ndarray]] = {name: [] for name in names}
     finite = np.ones(len(plans), bool)
     for epoch in range(epochs):
-        sums = np.zeros((len(names) - 1, len(plans)))
-        for part in job.batches(epoch_order(job.rows, seed, epoch, shuffle)):
-            carries, report = _run(
-                job.program,
-                devices,
-                job.numbers._replace(plan=stacked),
-                job.frozen,
-                job.patience,
-                data,
-                jnp.asarray(part),
-                0,
-                len(part),
-                carries,
-            )
-            values = np.asarray(report, np.float64)[: len(plans)].T  # (sums and flags, nets)
-            sums += values[: len(sums)] * part.shape[1]
-            finite = (values[len(sums) :] == 1).all(axis=0)
+        order = job.order(seed, epoch, shuffle)
+        carries, report = _run(
+            job.program,
+            devices,
+            job.numbers._replace(plan=stacked),
+            job.frozen,
+            job.patience,
+            data,
+            order,
+            0,
+            order.steps,
+            carries,
+        )
+        values = np.asarray(report, np.float64)[: len(plans)].T  # (sums and flags, nets)
+        sums, finite = values[: len(names) - 1], (values[len(names) - 1 :] == 1).all(axis=0)
         data_loss, penalty, *metrics = sums / job.rows
         for name, values in zip(names, [data_loss + penalty, data_loss, penalty, *metrics], strict=True):
             history[name].append(values)
