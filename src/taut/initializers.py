@@ -83,7 +83,9 @@ class Initializer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
-        return cls(**config)
+        # Keras's configs also name axes, which are None but in layers that pack several matrices into one.
+        known = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in config.items() if k in known or v is not None})
 
 
 @dataclass(frozen=True)
