@@ -70,7 +70,7 @@ class Dropout(Layer):
         super().__init__(**kwargs)
         self.rate = float(rate)
         self.terms.by_name["seed"] = seed  # beside the initializers: it says nothing about a program's shape
-        self.deterministic = False  # NNX's train() and eval() set this
+        self.deterministic = False  # the mode, by NNX's name for it
 
     @property
     def seed(self) -> int | None:

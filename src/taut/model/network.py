@@ -158,19 +158,19 @@ _structures: dict[Any, Structure] = {}
 
 
 def _graph_in_mode(layers: list[Any], training: bool) -> Any:
-    """The structure of the layers in training or inference mode; frozen layers keep their batch statistics, as Keras's."""
-    modes = {"deterministic": not training, "use_running_average": not training}
-    view = nnx.view(layers, raise_if_not_found=False, **modes)
-    for layer in view:
+    """The structure of the layers in training or inference mode; frozen layers keep their batch statistics, as Keras's.
+
+    Not by ``nnx.view``: it takes an ``Rngs`` for a module with a ``set_view`` and draws from it, so that a look at a model
+    changed its dropout; and it passes by modules that have the attributes alone.
+    """
+    copies = nnx.clone(layers)
+    for layer in copies:
         frozen = not getattr(layer, "trainable", True)
         for _, module in nnx.iter_modules(layer):
-            for name, value in modes.items():
-                # nnx.view passes by a module without set_view, which nnx's own train() and eval() do not.
-                if hasattr(module, name) and not hasattr(module, "set_view"):
+            for name, value in (("deterministic", not training), ("use_running_average", not training or frozen)):
+                if name in vars(module):
                     setattr(module, name, value)
-            if frozen and hasattr(module, "use_running_average"):
-                module.use_running_average = True
-    return nnx.graphdef(view)
+    return nnx.graphdef(copies)
 
 
 def _rank(key: Any) -> tuple[int, str]:
