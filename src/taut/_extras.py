@@ -18,13 +18,12 @@ def require(module: str, purpose: str, extra: str = "shell") -> Any:
     >>> require("json", "writing JSON").dumps([1])
     '[1]'
     """
+    package = module.partition(".")[0]
     try:
-        return importlib.import_module(module)
+        importlib.import_module(package)
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
+        if error.name != package:
             raise
-        message = (
-            f"{purpose} needs {error.name}, which is not installed. "
-            f'Install it with: pip install "taut[{extra}]"'
-        )
-        raise ModuleNotFoundError(message, name=error.name) from None
+        message = f'{purpose} needs {package}, which is not installed. Install it with: pip install "taut[{extra}]"'
+        raise ModuleNotFoundError(message, name=package) from None
+    return importlib.import_module(module)

@@ -107,7 +107,7 @@ class Optimizer(Term):
     def prepared(self) -> Optimizer:
         """The same optimizer as a compiled program takes it: float32 arrays, and None for a momentum of 0 (no buffer)."""
         plain = dataclasses.replace(self, momentum=None) if getattr(self, "momentum", None) == 0 else self
-        return jax.tree.map(lambda n: jnp.asarray(n, jnp.float32), plain)
+        return jax.tree.map(lambda n: jax.device_put(np.asarray(n, np.float32)), plain)
 
     if TYPE_CHECKING:  # a field of each subclass, which puts it where Keras has it among the arguments
 
@@ -186,8 +186,8 @@ def keras_adam(learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any) -> op
 
     def init(params: Tree) -> AdamState:
         # From numpy, so that XLA compiles nothing for them.
-        m, v = (jax.tree.map(lambda w: jnp.asarray(np.zeros(w.shape, w.dtype)), params) for _ in range(2))
-        return AdamState(jnp.asarray(np.int32(0)), m, v)
+        m, v = (jax.tree.map(lambda w: jax.device_put(np.zeros(w.shape, w.dtype)), params) for _ in range(2))
+        return AdamState(jax.device_put(np.int32(0)), m, v)
 
     def update(gradients: Tree, state: AdamState, params: Tree | None = None) -> tuple[Tree, AdamState]:
         count = state.count + 1

@@ -154,10 +154,6 @@ class Plan:
                 return e
         raise KeyError(path)
 
-    def as_arrays(self) -> Plan:
-        """The same plan with float32 arrays for numbers, as compiled programs take it."""
-        return jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), self)
-
     # --- pytree: numbers are leaves, everything else is structure -----------------------------------------------------
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

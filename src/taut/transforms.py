@@ -84,16 +84,18 @@ def init(optimizer: Optimizer, plan: Plan, params: Mapping[str, Array]) -> StepS
 
     # Zeros from numpy: XLA would compile a program for each shape.
     def zeros(values: Mapping[str, Any]) -> Params:
-        return {path: jnp.asarray(np.zeros(w.shape, w.dtype)) for path, w in values.items()}
+        return {path: jax.device_put(np.zeros(w.shape, w.dtype)) for path, w in values.items()}
 
-    start = _pack(optimizer, zeros(params)) if optimizer.elementwise else dict(params)
+    start = dict(params)
+    if _packs(optimizer, params):
+        start = zeros({PACKED: np.empty(sum(w.size for w in params.values()), np.float32)})
     return StepState(
-        count=jnp.asarray(np.int32(0)),
+        count=jax.device_put(np.int32(0)),
         slots=optimizer.transformation().init(start),
         metric=zeros({p: params[p] for p in plan.metric_paths}) if optimizer.forgets else {},
         average=dict(params) if optimizer.use_ema else {},
         gradients=zeros(params) if optimizer.accumulates else {},
-        micro=jnp.asarray(np.int32(0)),
+        micro=jax.device_put(np.int32(0)),
     )
 
 

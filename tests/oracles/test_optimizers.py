@@ -36,7 +36,7 @@ def run(
     optimizer: optimizers.Optimizer, plan: Plan, gradients: list[dict[str, np.ndarray]]
 ) -> list[dict[str, np.ndarray]]:
     """The parameters after each of the gradients, through the step that ``fit`` takes."""
-    optimizer, plan, params = optimizer.prepared(), plan.as_arrays(), start()
+    optimizer, plan, params = optimizer.prepared(), plan, start()
     state = transforms.init(optimizer, plan, params)
 
     def step(carry: tuple[Any, Any], g: dict[str, jax.Array]) -> tuple[tuple[Any, Any], dict[str, jax.Array]]:

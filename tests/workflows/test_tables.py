@@ -232,9 +232,7 @@ def test_targets_that_cannot_be_learnt(csv, values: list[str], task, words: list
 
 
 def test_no_such_target_names_the_nearest(csv) -> None:
-    with pytest.raises(
-        TableError, match=r"data.csv has no column 'Scores'. Did you mean 'score'\? It has: id,"
-    ):
+    with pytest.raises(TableError, match=r"data.csv has no column 'Scores'. Did you mean 'score'\? It has: id,"):
         Target.infer(read_table(csv(MIXED)), "Scores")
 
 
@@ -289,9 +287,7 @@ def test_a_constant_with_gaps_keeps_only_what_it_says() -> None:
 
 def test_huge_numbers_are_standardised_all_the_same() -> None:
     schema = TableSchema.fit(pl.DataFrame({"x": [1e200, 3e200], "y": [1e9, 1e9 + 1]}))
-    assert np.allclose(
-        schema.transform(pl.DataFrame({"x": [1e200, 3e200], "y": [1e9, 1e9 + 1]})), [[-1, -1], [1, 1]]
-    )
+    assert np.allclose(schema.transform(pl.DataFrame({"x": [1e200, 3e200], "y": [1e9, 1e9 + 1]})), [[-1, -1], [1, 1]])
 
 
 def test_almost_numbers_are_pointed_out(csv) -> None:

@@ -23,11 +23,13 @@ class Outcome:
     noisy: float
     zeros: int  # of all weights in kernels
     weights: int
+    dark_zeros: int  # of the zeros, those from inputs that are 0 in every training row
     ignored: int  # inputs
     inputs: int
     largest_norm: float  # of one unit's incoming weights
     smallest: float  # weight of a kernel
     largest: float
+    typical: float  # mean magnitude of the weights of kernels
     bias_zeros: int
     biases: int
     quiet: float  # share of the hidden outputs on test rows that are exactly 0
@@ -76,77 +78,84 @@ def _noise(now: Outcome, bare: Outcome) -> str:
 
 def _bare(now: Outcome, bare: Outcome) -> str:
     return (
-        f"nothing holds the weights: not one of {now.weights} is zero, the longest unit grows to "
-        f"{now.largest_norm:.1f}, and test accuracy stays {_points(now.gap)} below training."
+        f"nothing holds the weights: {now.zeros} of {now.weights} are zero, the longest unit reaches "
+        f"{now.largest_norm:.2f}, and test accuracy is {_points(now.gap)} "
+        f"{'below' if now.gap > 0 else 'above'} training."
     )
 
 
 def _l2(now: Outcome, bare: Outcome) -> str:
     return (
-        f"shrinks every weight (the longest unit from {bare.largest_norm:.1f} to {now.largest_norm:.1f}) "
-        f"but makes {_count(now.zeros, 'exact zero')}; {_noise(now, bare)}."
+        "pulls on every weight in proportion to its size: their mean magnitude goes from "
+        f"{bare.typical:.3f} to {now.typical:.3f}, with {_count(now.zeros, 'exact zero')}; "
+        f"{_noise(now, bare)}."
     )
 
 
 def _l1(now: Outcome, bare: Outcome) -> str:
     return (
-        f"sets {now.zeros} of {now.weights} weights to exactly 0 and lets go of {now.ignored} of "
-        f"{now.inputs} pixels; {_test(now, bare)}."
+        f"pulls on every weight alike, so small ones end at exactly 0: {now.zeros} of {now.weights}, and "
+        f"{now.ignored} of {now.inputs} pixels with all of theirs; {_test(now, bare)}."
     )
 
 
 def _group(now: Outcome, bare: Outcome) -> str:
+    used = now.kernel[np.any(now.kernel != 0, axis=1)]
+    kept = float(np.mean(used != 0)) if used.size else 0.0
     return (
-        f"drops whole pixels: {now.ignored} of {now.inputs} are ignored, the other "
-        f"{now.inputs - now.ignored} keep nearly all their weights; {_test(now, bare)}."
+        f"keeps or drops a pixel as a whole: {now.ignored} of {now.inputs} are ignored, and of the weights "
+        f"from the others {kept:.0%} are in use; {_test(now, bare)}."
     )
 
 
 def _bias(now: Outcome, bare: Outcome) -> str:
     return (
-        f"acts on the {now.biases} biases alone: {now.bias_zeros} are exactly 0 (bare: {bare.bias_zeros}) "
-        f"and the kernels are as free as before; {_test(now, bare)}."
+        f"acts on the {now.biases} biases and on nothing else: {now.bias_zeros} are exactly 0 (bare: "
+        f"{bare.bias_zeros}); {_test(now, bare)}."
     )
 
 
 def _activity(now: Outcome, bare: Outcome) -> str:
     return (
-        "penalises what the hidden layer puts out, not its weights: its mean output falls from "
+        "penalises what the hidden layer puts out, not its weights: its mean output goes from "
         f"{bare.activity:.2f} to {now.activity:.2f}, and {now.quiet:.0%} of it is exactly 0 (bare: "
         f"{bare.quiet:.0%}); {_test(now, bare)}."
     )
 
 
 def _max_norm(now: Outcome, bare: Outcome) -> str:
+    dark = now.dark_zeros > now.zeros / 2
+    aside = f"; {now.zeros} gave way to exactly 0, most of them from pixels never lit in training" if dark else ""
     return (
-        f"no unit's weights are longer than {now.largest_norm:.4f} (bare: {bare.largest_norm:.1f}), so no "
-        f"one unit can shout; {_noise(now, bare)}."
+        f"no unit's incoming weights are longer than {now.largest_norm:.6g} (bare: "
+        f"{bare.largest_norm:.2f}){aside}; {_noise(now, bare)}."
     )
 
 
 def _box(now: Outcome, bare: Outcome) -> str:
+    edge = float(np.mean((now.kernel == now.smallest) | (now.kernel == now.largest)))
     return (
-        f"every weight lies in [{now.smallest:.2f}, {now.largest:.2f}] (bare: [{bare.smallest:.2f}, "
-        f"{bare.largest:.2f}]); {_noise(now, bare)}."
+        f"every weight lies in [{now.smallest:.6g}, {now.largest:.6g}] (bare: [{bare.smallest:.2f}, "
+        f"{bare.largest:.2f}]), {edge:.0%} of the first kernel on an edge of it; {_noise(now, bare)}."
     )
 
 
 def _non_neg(now: Outcome, bare: Outcome) -> str:
     return (
-        f"the smallest weight is {_exact(now.smallest)}: pixels can speak for a unit, never against it; "
+        f"the smallest weight is {_exact(now.smallest)}: a pixel can speak for a unit, never against it; "
         f"{now.zeros} of {now.weights} weights rest at exactly 0, and {_test(now, bare)}."
     )
 
 
 def _both_at_once(now: Outcome, bare: Outcome) -> str:
     return (
-        f"{1 - now.zeros / now.weights:.0%} of the weights are left, all of them positive, on "
-        f"{now.inputs - now.ignored} of {now.inputs} pixels; {_test(now, bare)}."
+        f"only positive weights, and only those that earn their keep: {1 - now.zeros / now.weights:.0%} of "
+        f"all, on {now.inputs - now.ignored} of {now.inputs} pixels; {_test(now, bare)}."
     )
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number if number else 'not one'} {what}{'s' if number > 1 else ''}"
+    return f"{number or 'not one'} {what}{'s' if number > 1 else ''}"
 
 
 def _exact(value: float) -> str:

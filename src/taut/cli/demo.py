@@ -71,6 +71,8 @@ def demo(out: Path, epochs: int, seed: int) -> None:
     click.echo()
     click.echo(_table(outcomes))
     click.echo(f"gap: train − test. under noise: test accuracy, noise of {NOISE} on every pixel, mean of 5 draws.")
+    chance = 1.4 * float(np.sqrt(outcomes[0].test * (1 - outcomes[0].test) / len(test)))  # of a difference
+    click.echo(f"one split, one seed: differences in test accuracy below {chance:.1%} may well be chance")
 
     heading("What each term did")
     wide = max(len(study.name) for study in STUDIES)
@@ -130,11 +132,13 @@ def _measure(model: Any, x: np.ndarray, y: np.ndarray, train: np.ndarray, test: 
         noisy=accuracy_under_noise(predict, x[test], y[test], NOISE, seed=seed),
         zeros=sum(row.zeros for row in kernels),
         weights=sum(row.size for row in kernels),
+        dark_zeros=int(np.sum(first[~x[train].any(axis=0)] == 0)),
         ignored=len(ignored_inputs(first)),
         inputs=x.shape[1],
         largest_norm=max(row.largest_norm for row in kernels),
         smallest=min(row.smallest for row in kernels),
         largest=max(row.largest for row in kernels),
+        typical=float(np.mean(np.concatenate([np.abs(params[row.path]).ravel() for row in kernels]))),
         bias_zeros=sum(row.zeros for row in biases),
         biases=sum(row.size for row in biases),
         quiet=float(np.mean(hidden == 0)),

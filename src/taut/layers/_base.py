@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from flax import nnx
 
@@ -123,7 +123,7 @@ class Layer(nnx.Module):
                 f"{type(self).__name__}: {name}_initializer={errors.shown(initializer)} gave {what}, expected finite "
                 f"numbers of shape {shape}. An initializer is called with (shape, numpy.random.Generator)."
             )
-        return nnx.Param(jnp.asarray(array))
+        return nnx.Param(jax.device_put(array))
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the layer's parameters, a kernel before its bias; empty before it is built."""

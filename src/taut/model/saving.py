@@ -257,7 +257,7 @@ def _fit(name: str, array: np.ndarray, like: jax.Array) -> jax.Array:
         raise ModelFileError(
             f"the tensor {name!r} is {array.dtype} of shape {array.shape}, expected {like.dtype} of shape {like.shape}."
         )
-    return jnp.asarray(array)
+    return jax.device_put(array)
 
 
 def _fill(prefix: str, template: Any, tensors: Mapping[str, np.ndarray]) -> Any:

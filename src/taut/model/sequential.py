@@ -190,7 +190,7 @@ class Sequential:
         """The nearest parameters inside their constraints; by numpy, where XLA would first compile each operation."""
         plan = self._bind(structure, dict(params), "keras")
         projected = plan.project({path: np.asarray(w) for path, w in params.items()})
-        return {path: jnp.asarray(w) for path, w in projected.items()}
+        return jax.device_put(projected)
 
     # --- compile -----------------------------------------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class Sequential:
         watched = tuple(a.layer for a in plan.activities)
         acts, plan_form = jax.tree.flatten(plan)
         rates, optimizer_form = jax.tree.flatten(optimizer)
-        numbers = Numbers([jnp.asarray(n, jnp.float32) for n in acts], rates)
+        numbers = Numbers(jax.device_put([np.asarray(n, np.float32) for n in acts]), rates)
         return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form), numbers
 
     # --- fit, evaluate, predict ----------------------------------------------------------------------------------------
@@ -415,7 +415,8 @@ class Sequential:
             if low is not None and (other is None or low_other is not None):
                 loss, data = low[0], data._replace(y=low[1])
                 other = None if other is None or low_other is None else other._replace(y=low_other[1])
-        return loss, jax.tree.map(jnp.asarray, data), jax.tree.map(jnp.asarray, other)
+        # device_put, not jnp.asarray, which compiles a program for each shape (20 ms) to hold a constant.
+        return loss, jax.device_put(data), jax.device_put(other)
 
     def _measure(self, program: Program, numbers: Numbers, params: Any, rest: Any, data: Data, batch: int) -> Totals:
         # The size of a slice shows in activity penalties only, where it is the user's batch.
@@ -468,7 +469,7 @@ class Sequential:
             # Rounded up to a power of two, so that any number of rows is served by a few programs.
             padded = np.zeros((1 << (len(part) - 1).bit_length(), *part.shape[1:]), part.dtype)
             padded[: len(part)] = part
-            parts.append(np.asarray(engine.predict(structure, params, rest, jnp.asarray(padded)))[: len(part)])
+            parts.append(np.asarray(engine.predict(structure, params, rest, jax.device_put(padded)))[: len(part)])
         return np.concatenate(parts)
 
     def __call__(self, x: Any) -> jax.Array:
@@ -507,7 +508,7 @@ class Sequential:
                 raise ValueError(f"set_weights: {path} got shape {array.shape}, expected {old.shape}.")
             if not np.isfinite(array).all():
                 raise ValueError(f"set_weights: {path} holds NaN or infinity; expected finite numbers.")
-            new[path] = jnp.asarray(array).astype(old.dtype)
+            new[path] = array.astype(old.dtype)
         network.write(self.layers, structure, self._feasible(structure, new))
 
     def count_params(self) -> int:

@@ -106,7 +106,7 @@ def settle(
         The parameters, and what was done: steps, the objective before and after, exact zeros before and after.
     """
     zeros = sum(int((w == 0).sum()) for w in params.values())
-    new, before, after, size = _settle(program, numbers, dict(params), frozen, rest, data, jnp.asarray(steps))
+    new, before, after, size = _settle(program, numbers, dict(params), frozen, rest, data, steps)
     if not bool(jnp.isfinite(after)):
         new, after = dict(params), before
     return new, {

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from taut.model import engine
@@ -98,8 +97,8 @@ class Job:
         """The batches of an epoch, on the device."""
         rows = epoch_order(self.rows, seed, epoch, shuffle)
         whole = self.rows // self.batch * self.batch
-        last = jnp.asarray(rows[None, whole:]) if whole < self.rows else None
-        return Order(jnp.asarray(rows[:whole].reshape(-1, self.batch)), last)
+        last = jax.device_put(rows[None, whole:]) if whole < self.rows else None
+        return Order(jax.device_put(rows[:whole].reshape(-1, self.batch)), last)
 
 
 @dataclass

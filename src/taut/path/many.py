@@ -122,7 +122,7 @@ def train_many(
     devices = min(len(jax.devices()), len(plans))
     count = -(-len(plans) // devices) * devices  # padded with the last plan, so that each device has as many
     stacked = [
-        jnp.asarray(np.stack([np.asarray(n, np.float32) for n in column]))
+        jax.device_put(np.stack([np.asarray(n, np.float32) for n in column]))
         for column in zip(*(jax.tree.leaves(p) for p in [*plans, *([plans[-1]] * (count - len(plans)))]), strict=True)
     ]
     carries = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), job.carry)

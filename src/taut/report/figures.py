@@ -102,6 +102,9 @@ def draw_kernels(
     for _, _, bars in axes:
         bars.set_ylim(0.7, tallest * 4)
     _legend(figure, axes[-1][1], shade, foot / height)
+    under = axes[-1][0].get_position()
+    middle = (under.x0 + under.x1) / 2
+    figure.text(middle, foot / height * 0.8, "darker:\nmore weight", fontsize=7.5, color=QUIET, va="top", ha="center")
     return figure
 
 
@@ -200,7 +203,7 @@ def _legend(figure: Figure, above: Axes, shade: Any, foot: float) -> None:
     bar = figure.colorbar(cm.ScalarMappable(shade, "RdBu_r"), cax=scale, orientation="horizontal")
     bar.outline.set_visible(False)
     bar.set_ticks([shade.vmin, 0, shade.vmax])
-    bar.set_ticklabels([f"≤ {shade.vmin:.2f}", "0", f"≥ {shade.vmax:.2f}"])
+    bar.set_ticklabels([f"≤ −{shade.vmax:.2f}", "0", f"≥ {shade.vmax:.2f}"])
     scale.tick_params(labelsize=7.5, colors=QUIET, length=0, pad=3)
     figure.text(place.x0 + 0.205, foot * 0.445, "■", color=ZERO, fontsize=11, va="center", ha="center")
     figure.text(place.x0 + 0.217, foot * 0.445, "exactly zero", color=QUIET, fontsize=8.6, va="center")
