@@ -245,7 +245,7 @@ def test_a_bad_table_leaves_the_model_file_alone(tmp_path: Path, text, extra, wo
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--kernel-regularizer", "l1=0,1"], "expected '+', '&', '@' or the end, found ','"),
+        (["--kernel-regularizer", "l1=0,1"], "a number is written with a point"),
         (["--kernel-regularizer", "lasso=1"], "Unknown regularizer 'lasso'"),
         (["--kernel-constraint", "l1=1"], "'l1' is a regularizer"),
         (["--kernel-regularizer", "l1=-1"], "at least 0"),

@@ -182,6 +182,8 @@ class _Reader:
             if mode not in MODES:
                 raise TermError(self.text, mode_at, f"there is no mode {mode!r}: expected {', '.join(MODES)}")
         if self.peek() is not None:
+            if re.search(r"\d,$", self.text[: self.at + 1]) and self.text[self.at + 1 : self.at + 2].isdigit():
+                raise self.error("a number is written with a point, as in 0.1; found ','")
             after = "'+', '&', '@' or the end" if mode is None else "the end"
             raise self.error(f"expected {after}, found {self.found()}")
         return Parsed(self.text, tuple(terms), joined_by, join_at, mode, mode_at)
