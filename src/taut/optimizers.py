@@ -9,6 +9,8 @@ second moment (optax's form is 4e-3 away after 100 steps, this one 1e-7).
 
 Each optimizer is a frozen dataclass and a JAX pytree whose numbers are leaves: a new learning rate costs no
 compilation.
+
+One file because the rules are short and are read side by side.
 """
 
 from __future__ import annotations
@@ -110,9 +112,7 @@ class Optimizer(Term):
         return jax.tree.map(lambda n: jax.device_put(np.asarray(n, np.float32)), plain)
 
     if TYPE_CHECKING:  # a field of each subclass, which puts it where Keras has it among the arguments
-
-        @property
-        def learning_rate(self) -> Any: ...
+        learning_rate: Any
 
     @property
     def accumulates(self) -> bool:
@@ -173,7 +173,7 @@ def _momentum(momentum: Any, nesterov: bool = False) -> tuple[optax.GradientTran
 class AdamState(NamedTuple):
     """Steps taken, and the first and second moments of the gradients."""
 
-    count: jax.Array
+    taken: jax.Array
     m: Tree
     v: Tree
 
@@ -189,13 +189,13 @@ def keras_adam(learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any) -> op
         m, v = (jax.tree.map(lambda w: jax.device_put(np.zeros(w.shape, w.dtype)), params) for _ in range(2))
         return AdamState(jax.device_put(np.int32(0)), m, v)
 
-    def update(gradients: Tree, state: AdamState, params: Tree | None = None) -> tuple[Tree, AdamState]:
-        count = state.count + 1
-        m = jax.tree.map(lambda m, g: m + (g - m) * (1 - beta_1), state.m, gradients)
-        v = jax.tree.map(lambda v, g: v + (g * g - v) * (1 - beta_2), state.v, gradients)
-        alpha = learning_rate * jnp.sqrt(1 - beta_2**count) / (1 - beta_1**count)
-        updates = jax.tree.map(lambda m, v: -alpha * m / (jnp.sqrt(v) + epsilon), m, v)
-        return updates, AdamState(count, m, v)
+    def update(updates: Tree, state: Any, params: Tree | None = None) -> tuple[Tree, AdamState]:
+        taken = state.taken + 1
+        m = jax.tree.map(lambda m, g: m + (g - m) * (1 - beta_1), state.m, updates)
+        v = jax.tree.map(lambda v, g: v + (g * g - v) * (1 - beta_2), state.v, updates)
+        alpha = learning_rate * jnp.sqrt(1 - beta_2**taken) / (1 - beta_1**taken)
+        steps = jax.tree.map(lambda m, v: -alpha * m / (jnp.sqrt(v) + epsilon), m, v)
+        return steps, AdamState(taken, m, v)
 
     return optax.GradientTransformation(init, update)
 
@@ -217,7 +217,7 @@ class Adam(Optimizer):
         return state.v[path]
 
     def size(self, state: AdamState, moment: jax.Array) -> jax.Array:
-        corrected = self.learning_rate * jnp.sqrt(1 - self.beta_2**state.count)
+        corrected = self.learning_rate * jnp.sqrt(1 - self.beta_2**state.taken)
         return corrected / (jnp.sqrt(moment) + self.epsilon)
 
 
@@ -335,13 +335,13 @@ def get(identifier: Any) -> Optimizer:
     0.01
     """
     if isinstance(identifier, optax.GradientTransformation):
-        return Optax(identifier)
+        return Optax(tx=identifier)
     if identifier is None:
         raise ValueError('optimizer=None: expected a name such as "adam", or an optimizer.')
     return identifiers.get("optimizer", identifier)
 
 
-def serialize(optimizer: Optimizer) -> dict[str, Any]:
+def serialize(optimizer: Optimizer) -> dict[str, Any] | None:
     return identifiers.serialize(optimizer)
 
 

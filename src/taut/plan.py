@@ -3,6 +3,8 @@
 A :class:`Plan` is made once a model's parameters are known. It is a JAX pytree whose leaves are the terms' numbers
 (strengths, bounds), so a compiled program takes it as an argument and a new strength costs no compilation; paths,
 shapes, axes and modes are its static structure. Printed, it is the audit of a model.
+
+One file because the plan, what it is made from and what it prints change together.
 """
 
 from __future__ import annotations
@@ -104,7 +106,7 @@ class Plan:
 
     # --- maps -------------------------------------------------------------------------------------------------------
 
-    def project(self, params: Params) -> dict[str, jax.Array]:
+    def project(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The nearest feasible parameters (Euclidean): at build, after loading, on ``set_weights``, for averages."""
         out = dict(params)
         for e in self.constrained:
@@ -177,11 +179,11 @@ class Plan:
     # --- the audit ----------------------------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        head = ("parameter", "shape", "role", "one unit", "regularizer", "mode", "constraint")
-        rows = [head]
+        rows: list[tuple[str, ...]] = [("parameter", "shape", "role", "one unit", "regularizer", "mode", "constraint")]
         for e in self.entries:
+            axes = e.fan_in
             unit = (
-                "no layout" if e.fan_in is None else f"axes {e.fan_in}" if len(e.fan_in) > 1 else f"axis {e.fan_in[0]}"
+                "no layout" if axes is None else f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
             )
             frozen = "" if e.trainable else " (frozen)"
             rows.append(
@@ -197,7 +199,7 @@ class Plan:
             )
         for a in self.activities:
             rows.append((f"{a.layer}/activity", "rows×…", "activity", "–", _show(a.regularizer), "gradient", "–"))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         lines.insert(1, "  ".join("─" * width for width in widths))
         how = {

@@ -27,7 +27,7 @@ class StepState(NamedTuple):
     """What a training run remembers between steps; a pytree.
 
     Attributes:
-        count: optimizer steps taken.
+        taken: optimizer steps taken.
         slots: the optimizer's own state.
         metric: by path, the optimizer's second moment as it was when each entry last had a gradient (0 until then);
             only for parameters whose prox or projection is taken in a metric that fades.
@@ -36,7 +36,7 @@ class StepState(NamedTuple):
         micro: micro-batches in that sum.
     """
 
-    count: Array
+    taken: Array
     slots: Any
     metric: Params
     average: Params
@@ -62,7 +62,7 @@ def _pack(optimizer: Optimizer, values: Mapping[str, Array]) -> Params:
     return {PACKED: jnp.concatenate([w.reshape(-1) for w in values.values()])}
 
 
-def _unpack(optimizer: Optimizer, values: Mapping[str, Array], like: Mapping[str, Array]) -> Params:
+def _unpack(optimizer: Optimizer, values: Mapping[str, Any], like: Mapping[str, Array]) -> Params:
     """The inverse of :func:`_pack`, shaped ``like``."""
     if not _packs(optimizer, like):
         return dict(values)
@@ -90,7 +90,7 @@ def init(optimizer: Optimizer, plan: Plan, params: Mapping[str, Array]) -> StepS
     if _packs(optimizer, params):
         start = zeros({PACKED: np.empty(sum(w.size for w in params.values()), np.float32)})
     return StepState(
-        count=jax.device_put(np.int32(0)),
+        taken=jax.device_put(np.int32(0)),
         slots=optimizer.transformation().init(start),
         metric=zeros({p: params[p] for p in plan.metric_paths}) if optimizer.forgets else {},
         average=dict(params) if optimizer.use_ema else {},
@@ -112,7 +112,7 @@ def step(
     params = dict(params)
     if not optimizer.accumulates:
         return _whole_step(optimizer, plan, state, params, gradients, patience)
-    every = optimizer.gradient_accumulation_steps
+    every = optimizer.gradient_accumulation_steps or 1
     summed = {p: state.gradients[p] + g for p, g in gradients.items()}
 
     def take() -> tuple[Params, StepState]:
@@ -134,20 +134,21 @@ def _whole_step(
     decayed = plan.decay(params, rate)
     if optimizer.weight_decay is not None:
         decayed = {p: w - rate * optimizer.weight_decay * w for p, w in decayed.items()}
-    updates, slots = optimizer.transformation().update(
+    change: Any
+    change, slots = optimizer.transformation().update(
         _pack(optimizer, gradients), state.slots, _pack(optimizer, decayed)
     )
-    updates = _unpack(optimizer, updates, decayed)
+    updates = _unpack(optimizer, change, decayed)
     metric, sizes = _sizes(optimizer, plan, state, slots, gradients, patience)
     new = plan.step({p: w + updates[p] for p, w in decayed.items()}, sizes)
-    average, count = state.average, state.count + 1
+    average, taken = state.average, state.taken + 1
     if optimizer.use_ema:
-        keep = jnp.where(state.count == 0, 0.0, optimizer.ema_momentum)
+        keep = jnp.where(state.taken == 0, 0.0, optimizer.ema_momentum)
         average = {p: keep * a + (1 - keep) * new[p] for p, a in average.items()}
         every = optimizer.ema_overwrite_frequency
         if every is not None:
-            new = jax.lax.cond(count % every == 0, lambda: averaged(plan, average, new), lambda: new)
-    return new, state._replace(count=count, slots=slots, metric=metric, average=average)
+            new = jax.lax.cond(taken % every == 0, lambda: averaged(plan, average, new), lambda: new)
+    return new, state._replace(taken=taken, slots=slots, metric=metric, average=average)
 
 
 def _sizes(
@@ -166,7 +167,7 @@ def _sizes(
         return state.metric, {p: optimizer.size(slots, moments[p]) for p in plan.metric_paths}
     # The moment is kept, not the step: XLA then takes its root inside the kernel that sets the weight.
     metric = {p: jnp.where(gradients[p] != 0, moments[p], old) for p, old in state.metric.items()}
-    late = state.count >= patience
+    late = state.taken >= patience
     sizes = {p: jnp.where((v == 0) & ~late, 0, optimizer.size(slots, v)) for p, v in metric.items()}
     return metric, sizes
 

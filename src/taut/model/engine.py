@@ -112,16 +112,15 @@ def _gather(data: Data, rows: Array) -> Data:
 
 def data_loss(program: Program, outputs: Outputs, batch: Data) -> Array:
     """The mean over the batch of weight × loss (Keras's ``sum_over_batch_size``)."""
-    out = outputs.logits if program.fused else outputs.out
+    out: Any = outputs.logits if program.fused else outputs.out
     rows = program.loss.rows(batch.y, out, program.fused)
     return jnp.mean(rows if batch.weight is None else rows * batch.weight)
 
 
 def metric_values(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
+    logits: Any = outputs.logits
     return tuple(
-        jnp.mean(
-            m.rows(batch.y, outputs.logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out)
-        )
+        jnp.mean(m.rows(batch.y, logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out))
         for m in program.metrics
     )
 

@@ -130,7 +130,7 @@ def _nested(flat: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[Any, Any]:
     return out
 
 
-def split(layers: Sequence[Any], names: Sequence[str]) -> tuple[Structure, Params, Any]:
+def split(layers: Sequence[Any], names: tuple[str, ...]) -> tuple[Structure, Params, Any]:
     """(structure, parameters by path, remaining state) of built layers; no array is copied.
 
     Parameters come in the order of the layers, a layer's kernel before its bias as in Keras.
@@ -138,16 +138,16 @@ def split(layers: Sequence[Any], names: Sequence[str]) -> tuple[Structure, Param
     layers = list(layers)
     graph, state, rest = nnx.split(layers, nnx.Param, ...)
     flat = dict(_flat(nnx.to_pure_dict(state)))
-    key = (graph, tuple(names))
+    key = (graph, names)
     if key not in _structures:
         if len(_structures) >= STRUCTURES:
             _structures.clear()
         order = sorted(flat, key=lambda keys: (keys[0], *(_rank(key) for key in keys[1:])))
         _structures[key] = Structure(
-            tuple(names),
+            names,
             _graph_in_mode(layers, training=True),
             _graph_in_mode(layers, training=False),
-            tuple(("/".join([names[keys[0]], *map(str, keys[1:])]), keys) for keys in order),
+            tuple(("/".join((names[keys[0]], *(str(key) for key in keys[1:]))), keys) for keys in order),
         )
     structure = _structures[key]
     return structure, {path: flat[keys] for path, keys in structure.keys}, nnx.to_pure_dict(rest)
@@ -236,7 +236,8 @@ def entries(
     Raises:
         ValueError: a layer has a term for a parameter that it does not have.
     """
-    modules = dict(nnx.iter_modules(list(layers)))
+    together: Any = list(layers)
+    modules = dict(nnx.iter_modules(together))
     out = []
     for path, keys in structure.keys:
         layer, name = layers[keys[0]], keys[-1]

@@ -554,8 +554,13 @@ def _sort_terms(path: str, value: Any) -> dict[str, Any]:
     if cs and path.endswith("/activity"):
         raise ValueError(f"{path}: {cs[0]} is a constraint; an activity can be regularized only.")
     out: dict[str, Any] = {}
+    if len(rs) > 1 and any(isinstance(r, Acting) for r in rs):
+        raise TypeError(f"{path}: several regularizers act as one sum; give its mode to the sum: (a + b).acting(mode).")
     if rs:
-        out["regularizer"] = rs[0] if len(rs) == 1 else sum(rs[1:], start=rs[0])
+        total: Any = rs[0]
+        for r in rs[1:]:
+            total = total + r
+        out["regularizer"] = total
     if cs:
         out["constraint"] = constraints.get(cs if len(cs) > 1 else cs[0])
     return out

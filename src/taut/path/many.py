@@ -68,8 +68,18 @@ def _run(
     stop: Any,
     carries: Carry,
 ) -> tuple[Carry, jax.Array]:
-    def one(plan: list[Any], carry: Carry, optimizer: list[Any], *shared: Any) -> tuple[Carry, jax.Array]:
-        return engine.loop(program, Numbers(plan, optimizer), *shared, carry)
+    def one(
+        plan: list[Any],
+        carry: Carry,
+        optimizer: list[Any],
+        frozen: Mapping[str, jax.Array],
+        patience: jax.Array,
+        data: Data,
+        order: Order,
+        start: Any,
+        stop: Any,
+    ) -> tuple[Carry, jax.Array]:
+        return engine.loop(program, Numbers(plan, optimizer), frozen, patience, data, order, start, stop, carry)
 
     shared = (numbers.optimizer, frozen, patience, data, order, start, stop)
     nets = jax.vmap(one, in_axes=(0, 0, *(None for _ in shared)))
