@@ -171,7 +171,7 @@ class Trainer:
         before = self._run(self.carry, order, start, good)[0] if good > start else self.carry
         sums, flags = self._read(self._run(before, order, good, bad)[1])
         self.carry = before
-        names = tuple(path for path, ok in zip(before.params, flags, strict=True) if not ok)
+        names = tuple(path for path, ok in zip(sorted(before.params), flags, strict=True) if not ok)
         loss = float(sums[0] + sums[1]) / (min(bad * self.job.batch, self.job.rows) - good * self.job.batch)
         step = good + 1
         what = f"the loss was {loss:.4g}" if not np.isfinite(loss) else "the loss was still finite"
