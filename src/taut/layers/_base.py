@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 
 from taut import activations, constraints, errors, identifiers, initializers, regularizers
+from taut.regularizers import Acting
 
 __all__ = ["Layer", "Source", "Terms"]
 
@@ -36,17 +37,35 @@ class Terms:
         return hash(Terms)
 
 
-_GET = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
+def term(kind: str, value: Any) -> Any:
+    """A regularizer or a constraint from whatever names one, a regularizer's mode included.
+
+    Raises:
+        TypeError: a term of the other kind, which, being callable, would pass for a plain function.
+    """
+    other = regularizers.Regularizer | Acting if kind == "constraint" else constraints.Constraint
+    if isinstance(value, other):
+        right = "regularizer" if kind == "constraint" else "constraint"
+        raise TypeError(f"expected a {kind}, got {value}, which is a {right}; give it as a {right}.")
+    if isinstance(value, Acting):
+        return value
+    if kind == "regularizer" and isinstance(value, Mapping) and value.get("mode") is not None:
+        return regularizers.get({k: v for k, v in value.items() if k != "mode"}).acting(value["mode"])
+    return constraints.get(value) if kind == "constraint" else regularizers.get(value)
+
+
+_KINDS = ("initializer", "regularizer", "constraint")
 
 
 def _argument(name: str, kind: str) -> property:
-    get = _GET[kind]
-
     def read(self: Layer) -> Any:
         return self.terms.by_name.get(name)
 
     def write(self: Layer, value: Any) -> None:
-        self.terms.by_name[name] = get(value)
+        try:
+            self.terms.by_name[name] = initializers.get(value) if kind == "initializer" else term(kind, value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{type(self).__name__}: {name}: {error}") from None
 
     return property(read, write, doc=f"The layer's ``{name}``; a new one acts from the next ``fit`` on.")
 
@@ -64,7 +83,7 @@ class Layer(nnx.Module):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for parameter in cls.PARAMETERS:
-            for kind in _GET:
+            for kind in _KINDS:
                 setattr(cls, f"{parameter}_{kind}", _argument(f"{parameter}_{kind}", kind))
         identifiers.register("layer", cls)
 
@@ -77,7 +96,7 @@ class Layer(nnx.Module):
         activity_regularizer: Any = None,
         **terms: Any,
     ) -> None:
-        known = {f"{parameter}_{kind}" for parameter in self.PARAMETERS for kind in _GET}
+        known = {f"{parameter}_{kind}" for parameter in self.PARAMETERS for kind in _KINDS}
         for key in terms:
             if key not in known:  # a misspelt term would otherwise be a term that does nothing
                 raise TypeError(errors.unknown(f"argument of {type(self).__name__}", key, self._arguments()))
@@ -100,6 +119,13 @@ class Layer(nnx.Module):
         """Every argument of the constructor, those of this class included."""
         names = [*inspect.signature(cls.__init__).parameters, *inspect.signature(Layer.__init__).parameters]
         return [name for name in dict.fromkeys(names) if name not in ("self", "kwargs", "terms")]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        argument = getattr(type(self), name, None)
+        if isinstance(argument, property) and argument.fset is not None:
+            argument.fset(self, value)  # past NNX, which takes a term that holds an array for a parameter
+        else:
+            super().__setattr__(name, value)
 
     @property
     def built(self) -> bool:
@@ -165,6 +191,8 @@ def encode(value: Any) -> Any:
             f"subclass of taut.initializers.Initializer and register it with taut.identifiers.register('initializer', "
             f"YourClass)."
         )
+    if isinstance(value, Acting):  # the mode beside the term: it is no part of the term's own config
+        return {**(identifiers.serialize(value.term) or {}), "mode": value.mode}
     return identifiers.serialize(value)
 
 

@@ -180,6 +180,10 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
             f"class_weight: the labels (shape {y.shape}) are not one class a row, so a row has no class to be weighted by. "
             f"Give sample_weight, one weight a row."
         )
+    if one_hot:
+        classes = y.shape[1]
+    elif y.ndim == 2 and numbers.max() <= 1:
+        classes = 2
     out = np.ones(len(y), np.float32)
     for label, weight in weights.items():
         whole = isinstance(label, int | np.integer) and not isinstance(label, bool)

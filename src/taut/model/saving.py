@@ -18,6 +18,7 @@ import numpy as np
 
 from taut import errors, identifiers, losses, metrics, optimizers, transforms
 from taut.layers import Layer
+from taut.layers._base import encode, term
 from taut.model import files, network
 from taut.model.files import ModelFileError
 from taut.model.history import History
@@ -70,8 +71,7 @@ def _describe(model: Sequential) -> dict[str, Any]:
         "input_shape": list(model.input_shape or ()),
         "layers": layers,
         "attached": {
-            path: {kind: identifiers.serialize(term) for kind, term in terms.items()}
-            for path, terms in model._attached.items()
+            path: {kind: encode(term) for kind, term in terms.items()} for path, terms in model._attached.items()
         },
         "compile": compiled,
         "history": None if history is None else _plain_history(history),
@@ -221,10 +221,7 @@ def _attached(described: Mapping[str, Mapping[str, Any]], known: list[str]) -> d
             raise ModelFileError(errors.unknown("parameter path", path, known))
         if not set(terms) <= {"regularizer", "constraint"}:
             raise ModelFileError(f"{path} has terms of the kinds {sorted(terms)}, expected regularizer or constraint.")
-    return {
-        path: {kind: identifiers.deserialize(kind, term) for kind, term in terms.items()}
-        for path, terms in described.items()
-    }
+    return {path: {kind: term(kind, value) for kind, value in terms.items()} for path, terms in described.items()}
 
 
 def _history(described: Mapping[str, Any]) -> History:
