@@ -212,14 +212,13 @@ _ANY_ACCURACY = ("accuracy", "acc")
 _NAMED = ("binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 
-def get(identifier: Any, loss: losses.Loss | None = None, output_shape: tuple[int, ...] = ()) -> Metric:
+def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
     """A metric from its name, a loss, or a plain function ``metric(y_true, y_pred)``.
 
     Args:
         identifier: "accuracy", one of the accuracies by its full name, the name of a loss, a ``Loss``, a ``Metric`` or
             a function in JAX.
         loss: the loss of the model: under 'binary_crossentropy' "accuracy" counts each of several outputs.
-        output_shape: the shape of one row of output.
 
     Raises:
         ValueError: an unknown name; the message lists the nearest known ones.

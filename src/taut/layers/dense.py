@@ -59,6 +59,12 @@ class Dense(Layer):
         self.units = units.__index__()
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
+        for argument in ("bias_regularizer", "bias_constraint"):
+            if not self.use_bias and getattr(self, argument) is not None:
+                raise ValueError(
+                    f"Dense: {argument}={getattr(self, argument)}, but use_bias=False leaves no bias for it to act on. "
+                    f"Remove the term, or set use_bias=True."
+                )
 
     @property
     def built(self) -> bool:

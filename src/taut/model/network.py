@@ -64,6 +64,25 @@ def build(layers: Sequence[Any], names: Sequence[str], input_shape: Shape, sourc
 
     ``source(path, shape, initializer)`` gives each array.
     """
+
+    def make(layer: Layer, name: str, shape: Shape) -> None:
+        if not layer.built:
+            layer.build(shape, lambda key, *rest, name=name: source(f"{name}/{key}", *rest))
+
+    return output_shape(layers, names, input_shape, make)
+
+
+def output_shape(
+    layers: Sequence[Any],
+    names: Sequence[str],
+    input_shape: Shape,
+    visit: Callable[[Layer, str, Shape], None] | None = None,
+) -> Shape:
+    """The shape of one row of output for rows of ``input_shape``; ``visit`` sees each taut layer with its own.
+
+    Raises:
+        ValueError: a layer that cannot take what comes before it, by name.
+    """
     shape = input_shape
     for layer, name in zip(layers, names, strict=True):
         if isinstance(layer, Layer):
@@ -72,10 +91,10 @@ def build(layers: Sequence[Any], names: Sequence[str], input_shape: Shape, sourc
                 raise ValueError(
                     f"layer {name!r} was given input_shape={declared}, but the layer before it gives rows of shape {shape}."
                 )
-            if not layer.built:
-                layer.build(shape, lambda key, *rest, name=name: source(f"{name}/{key}", *rest))
-            else:
+            if layer.built:
                 check_input(layer, name, shape)
+            if visit is not None:
+                visit(layer, name, shape)
             shape = layer.output_shape(shape)
         else:
             shape = foreign_output_shape(layer, name, shape)
@@ -109,6 +128,12 @@ def foreign_output_shape(layer: Any, name: str, shape: Shape) -> Shape:
             raise ValueError(
                 f"layer {name!r} ({type(layer).__name__}) cannot take rows of shape {shape}: {on_floats}"
             ) from on_floats
+    shapes = [getattr(leaf, "shape", None) for leaf in jax.tree.leaves(out)]
+    if not hasattr(out, "shape") or out.shape[:1] != (2,):
+        raise ValueError(
+            f"layer {name!r} ({type(layer).__name__}) gives arrays of shapes {shapes} for two rows of shape {shape}; "
+            f"expected one array with one row for each. Wrap it in a module that returns that."
+        )
     return tuple(out.shape[1:])
 
 

@@ -68,6 +68,10 @@ class Sequential:
         self._state: tuple[Any, transforms.StepState] | None = None  # with the layout it was made for
         self._bound: tuple[Any, Plan] | None = None
         self._generator = np.random.default_rng(self.seed)
+        if isinstance(layers, str | nnx.Module):
+            raise TypeError(
+                f"Sequential: layers={type(layers).__name__}, expected a list: Sequential([Dense(10), ...])."
+            )
         for layer in layers or ():
             self.add(layer)
 
@@ -80,6 +84,7 @@ class Sequential:
         """Put ``layer`` on top; it is built at once where its input's shape is known."""
         if not isinstance(layer, nnx.Module):
             raise TypeError(f"layer {layer!r}: expected a taut layer (taut.layers.Dense, ...) or a Flax NNX module.")
+        before = self.input_shape, self.output_shape
         self.layers.append(layer)
         try:
             if self.input_shape is None:
@@ -88,6 +93,7 @@ class Sequential:
                 self.build(self.input_shape)
         except Exception:
             self.layers.pop()
+            self.input_shape, self.output_shape = before
             raise
 
     @property
@@ -104,8 +110,7 @@ class Sequential:
         return np.asarray(initializer(shape, self._generator), np.float32)
 
     def _build(self, input_shape: Shape, source: Callable[..., np.ndarray]) -> None:
-        if not self.layers:
-            raise ValueError("this Sequential has no layers; give it some: Sequential([layers.Dense(10)]).")
+        self._need_layers()
         self.output_shape = network.build(self.layers, self._names, input_shape, source)
         self.input_shape = input_shape
         structure, params, _ = self._split()
@@ -118,6 +123,10 @@ class Sequential:
 
     def _split(self) -> tuple[network.Structure, network.Params, Any]:
         return network.split(self.layers, self._names)
+
+    def _need_layers(self) -> None:
+        if not self.layers:
+            raise ValueError("this Sequential has no layers; give it some: Sequential([layers.Dense(10)]).")
 
     def _need_built(self) -> None:
         if not self.built:
@@ -219,10 +228,9 @@ class Sequential:
         self.optimizer, self.loss, self.metrics, self.terms = new_optimizer, new_loss, list(metrics or ()), terms
         self._state = None
         try:
+            self._metrics()
             if self.built:
                 self._check_metric(self.plan)
-                if self.loss is not None:
-                    self._metrics()
         except Exception:
             self.optimizer, self.loss, self.metrics, self.terms, self._state = before
             raise
@@ -244,8 +252,7 @@ class Sequential:
         return self.loss
 
     def _metrics(self) -> tuple[metrics.Metric, ...]:
-        assert self.loss is not None and self.output_shape is not None
-        return tuple(metrics.get(m, self.loss, self.output_shape) for m in self.metrics)
+        return tuple(metrics.get(m, self.loss) for m in self.metrics)
 
     def _program(
         self, structure: network.Structure, plan: Plan, optimizer: optimizers.Optimizer, loss: losses.Loss
@@ -312,21 +319,17 @@ class Sequential:
             for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch), ("settle", settle))
         )
         size = 32 if batch_size is None else _integer("batch_size", batch_size, 1)
-        rows = adapt.inputs(x, self.input_shape, integers=self._takes_integers)
+        rows, targets, weight = self._data(x, y, sample_weight)
         if batch_size is not None and size > len(rows):
             raise ValueError(f"batch_size={size} is above the number of rows, {len(rows)}; expected 1 to {len(rows)}.")
-        if not self.built:
-            self.build(rows.shape[1:])
-        assert self.output_shape is not None and self.optimizer is not None
-        targets = adapt.labels(y, loss, self.output_shape, len(rows))
-        weight = adapt.row_weights(sample_weight, len(rows))
         if class_weight is not None:
-            by_class = adapt.class_weights(class_weight, targets)
+            sparse = isinstance(loss, losses.SparseCategoricalCrossentropy)
+            by_class = adapt.class_weights(class_weight, targets, self._output(rows)[-1] if sparse else None)
             weight = by_class if weight is None else weight * by_class
         progress = Progress(verbose, epochs)
         validation = None
         if validation_data is not None:
-            validation = self._data(*_unpack(validation_data), prefix="validation_data ")
+            validation = self._data(*_unpack(validation_data), prefix="validation_data ", row_shape=rows.shape[1:])
         elif validation_split:
             kept = adapt.split_off(validation_split, len(rows))
             # Keras does not weight the held-out rows by class, but does by sample.
@@ -335,6 +338,8 @@ class Sequential:
             rows, targets, weight = rows[:kept], targets[:kept], None if weight is None else weight[:kept]
         elif isinstance(validation_split, bool) or not isinstance(validation_split, int | float):
             adapt.split_off(validation_split, len(rows))
+        if not self.built:  # only now that everything is checked: an error leaves the model as it was
+            self.build(rows.shape[1:])
         loss, data, validation = self._placed(Data(rows, targets, weight), validation)
         assert data is not None
 
@@ -370,10 +375,10 @@ class Sequential:
         For programs that train many copies of this model at once (taut.path); the model itself is not changed.
         """
         self._need_compiled()
-        rows = adapt.inputs(x, self.input_shape, integers=self._takes_integers)
+        checked = self._data(x, y, sample_weight)
         if not self.built:
-            self.build(rows.shape[1:])
-        loss, data, _ = self._placed(self._data(rows, y, sample_weight))
+            self.build(checked.x.shape[1:])
+        loss, data, _ = self._placed(checked)
         return self._job(loss, data, min(_integer("batch_size", batch_size, 1), len(data.x)), fresh=True)
 
     def _job(self, loss: losses.Loss, data: Data, batch: int, fresh: bool = False) -> Job:
@@ -399,11 +404,21 @@ class Sequential:
         first = next((layer for layer in self.layers if type(layer).__name__ != "Input"), None)
         return first is not None and not isinstance(first, Layer)
 
-    def _data(self, x: Any, y: Any, sample_weight: Any = None, prefix: str = "") -> Data:
+    def _rows(self, x: Any, what: str = "x", row_shape: Shape | None = None) -> np.ndarray:
+        self._need_layers()
+        shape = self.input_shape if row_shape is None else row_shape
+        return adapt.inputs(x, shape, what=what, integers=self._takes_integers, layer=self._names[0])
+
+    def _output(self, rows: np.ndarray) -> Shape:
+        """The shape of one row of output, also of a model that is not built yet."""
+        return self.output_shape or network.output_shape(self.layers, self._names, rows.shape[1:])
+
+    def _data(
+        self, x: Any, y: Any, sample_weight: Any = None, prefix: str = "", row_shape: Shape | None = None
+    ) -> Data:
         loss = self._need_compiled()
-        assert self.output_shape is not None
-        rows = adapt.inputs(x, self.input_shape, what=f"{prefix}x", integers=self._takes_integers)
-        targets = adapt.labels(y, loss, self.output_shape, len(rows), what=f"{prefix}y")
+        rows = self._rows(x, f"{prefix}x", row_shape)
+        targets = adapt.labels(y, loss, self._output(rows), len(rows), what=f"{prefix}y")
         weight = adapt.row_weights(sample_weight, len(rows), what=f"{prefix}sample_weight")
         return Data(rows, targets, weight)
 
@@ -442,6 +457,7 @@ class Sequential:
             The loss, or [loss, metrics ...] where there are metrics, or with ``return_dict`` a dict that also has
             ``data_loss`` and ``penalty``.
         """
+        self._need_compiled()
         self._need_built()
         loss, data, _ = self._placed(self._data(x, y, sample_weight))
         structure, params, rest = self._split()
@@ -460,7 +476,7 @@ class Sequential:
     def predict(self, x: Any, batch_size: int = EVALUATION_ROWS, verbose: Any = 0) -> np.ndarray:
         """The model's output for each row of ``x``: a numpy array of shape (rows, ...)."""
         self._need_built()
-        rows = adapt.inputs(x, self.input_shape, integers=self._takes_integers)
+        rows = self._rows(x)
         structure, params, rest = self._split()
         size = _integer("batch_size", batch_size, 1)
         parts = []
@@ -476,7 +492,13 @@ class Sequential:
         """The output for a batch ``x`` as a JAX array, in inference mode."""
         self._need_built()
         structure, params, rest = self._split()
-        return engine.predict(structure, params, rest, jnp.asarray(x))
+        x = jnp.asarray(x)
+        if x.shape[1:] != self.input_shape:
+            raise ValueError(
+                f"layer {self._names[0]!r} takes rows of shape {self.input_shape}, but got an array of shape {x.shape}; "
+                f"expected (rows, {', '.join(map(str, self.input_shape or ()))})."
+            )
+        return engine.predict(structure, params, rest, x)
 
     # --- weights -----------------------------------------------------------------------------------------------------
 
@@ -499,8 +521,9 @@ class Sequential:
         """
         self._need_built()
         structure, params, _ = self._split()
-        if len(weights) != len(params):
-            raise ValueError(f"set_weights: got {len(weights)} arrays, expected {len(params)}: {', '.join(params)}.")
+        if not isinstance(weights, list | tuple) or len(weights) != len(params):
+            count = len(weights) if isinstance(weights, list | tuple) else type(weights).__name__
+            raise ValueError(f"set_weights: got {count}, expected a list of {len(params)} arrays: {', '.join(params)}.")
         new = {}
         for (path, old), given in zip(params.items(), weights, strict=True):
             array = np.asarray(given, np.float32)
