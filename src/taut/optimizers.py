@@ -338,7 +338,10 @@ def get(identifier: Any) -> Optimizer:
         return Optax(tx=identifier)
     if identifier is None:
         raise ValueError('optimizer=None: expected a name such as "adam", or an optimizer.')
-    return identifiers.get("optimizer", identifier)
+    optimizer = identifiers.get("optimizer", identifier)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer {optimizer!r}: expected a name such as 'adam', or an optimizer.")
+    return optimizer
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any] | None:
