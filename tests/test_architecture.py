@@ -26,9 +26,11 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("identifiers",),
     ("_term",),
     ("_regularizer", "_constraint"),
+    ("_sets", "_regularizers"),
     ("regularizers", "constraints"),
     ("joint",),
     ("layouts",),
+    ("_cores",),
     ("plan",),
     ("optimizers", "losses", "initializers", "activations", "utils"),
     ("metrics",),
@@ -45,7 +47,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}
 
 # Engines may be used from here up; below it the mathematics runs on whatever arrays it is handed.
-FIRST_ROOM_WITH_JAX = "plan"
+FIRST_ROOM_WITH_JAX = "_cores"
 WHY_LONG = re.compile(r"\b(one file|long\w*)\b[^.]*\bbecause\b", re.IGNORECASE)
 ENGINES = {"jax", "jaxlib", "flax", "optax", "torch", "keras", "tensorflow"}
 

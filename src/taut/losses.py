@@ -217,10 +217,11 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         return shape[:-1]
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        surprise = _surprise(out, logits or self.from_logits)
         # A comparison with the class numbers fuses into the sum; a gather would be a kernel of its own.
         chosen = y[..., None] == jnp.arange(out.shape[-1], dtype=y.dtype)
-        return _rows_only(jnp.sum(jnp.where(chosen, surprise, 0), axis=-1))
+        if logits or self.from_logits:
+            return _rows_only(jax.nn.logsumexp(out, axis=-1) - jnp.sum(jnp.where(chosen, out, 0), axis=-1))
+        return _rows_only(jnp.sum(jnp.where(chosen, _surprise(out, False), 0), axis=-1))
 
     def check(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         classes = output_shape[-1]

@@ -17,12 +17,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from taut import _term, joint
+from taut import _cores, _term, joint
 from taut.constraints import Constraint
 from taut.regularizers import Acting, Regularizer
 
 __all__ = ["Activity", "Entry", "Plan", "bind"]
 
+_cores.offer_cores()
 _term.register_with_jax()
 
 Params = Mapping[str, jax.Array]

@@ -35,8 +35,9 @@ def soft_threshold(w: Array, threshold: Number) -> Array:
 
 def soft(xp: Namespace, x: Array, t: Array) -> Array:
     """`soft_threshold` on arrays that are already in computing precision."""
-    # Two selections rather than sign·max: no -0.0, and NaN stays NaN.
-    return xp.where(x > t, x - t, xp.where(x < -t, x + t, x * 0.0 + 0.0))
+    # Selections rather than sign·max or x·0 + 0: no -0.0 (XLA drops an added zero), and NaN stays NaN.
+    zero = xp.where(xp.isnan(x), x, xp.zeros_like(x))
+    return xp.where(x > t, x - t, xp.where(x < -t, x + t, zero))
 
 
 def elastic(w: Array, step: Number, l1: Number, l2: Number) -> Array:
