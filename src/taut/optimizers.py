@@ -107,9 +107,9 @@ class Optimizer(Term):
         return super().from_config({k: v for k, v in config.items() if k in known or (v and k != "name")})
 
     def prepared(self) -> Optimizer:
-        """The same optimizer as a compiled program takes it: float32 arrays, and None for a momentum of 0 (no buffer)."""
+        """The same optimizer as a compiled program takes it: float32 numbers, and None for a momentum of 0 (no buffer)."""
         plain = dataclasses.replace(self, momentum=None) if getattr(self, "momentum", None) == 0 else self
-        return jax.tree.map(lambda n: jax.device_put(np.asarray(n, np.float32)), plain)
+        return jax.tree.map(lambda n: np.asarray(n, np.float32), plain)
 
     if TYPE_CHECKING:  # a field of each subclass, which puts it where Keras has it among the arguments
         learning_rate: Any

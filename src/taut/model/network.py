@@ -2,7 +2,8 @@
 
 The layers are Flax NNX modules, taut's own or any other. :func:`split` takes them apart into a hashable structure
 (which keys compiled programs), a flat dict of parameters ``{"dense/kernel": array}`` and the remaining state (batch
-statistics, random streams); :func:`apply` runs them; :func:`write` puts new values back.
+statistics, random streams); :func:`apply` runs them; :func:`write` puts new values back. One file because the four are one
+codec: what one takes apart the others put together.
 """
 
 from __future__ import annotations

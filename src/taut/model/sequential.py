@@ -268,7 +268,7 @@ class Sequential:
         watched = tuple(a.layer for a in plan.activities)
         acts, plan_form = jax.tree.flatten(plan)
         rates, optimizer_form = jax.tree.flatten(optimizer)
-        numbers = Numbers(jax.device_put([np.asarray(n, np.float32) for n in acts]), rates)
+        numbers = Numbers([np.asarray(n, np.float32) for n in acts], rates)
         return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form), numbers
 
     # --- fit, evaluate, predict ----------------------------------------------------------------------------------------

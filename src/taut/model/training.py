@@ -94,11 +94,11 @@ class Job:
         return -(-self.steps // (self.optimizer.gradient_accumulation_steps or 1))
 
     def order(self, seed: int, epoch: int, shuffle: bool) -> Order:
-        """The batches of an epoch, on the device."""
+        """The batches of an epoch, in numpy: a call takes them to the device in a tenth of ``device_put``'s time."""
         rows = epoch_order(self.rows, seed, epoch, shuffle)
         whole = self.rows // self.batch * self.batch
-        last = jax.device_put(rows[None, whole:]) if whole < self.rows else None
-        return Order(jax.device_put(rows[:whole].reshape(-1, self.batch)), last)
+        last = rows[None, whole:] if whole < self.rows else None
+        return Order(rows[:whole].reshape(-1, self.batch), last)
 
 
 @dataclass
