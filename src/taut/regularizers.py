@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from taut import _regularizers as catalogue
 from taut import errors, identifiers
 from taut._regularizer import Acting, Plain, Regularizer, Sum, as_regularizer
+from taut._regularizers import *  # noqa: F403
 from taut._term import number
 from taut.functional import penalties
 from taut.functional._axes import Axes, input_groups, resolve
@@ -263,3 +265,4 @@ __all__ = [
     "orthogonal_regularizer",
     "serialize",
 ]
+__all__ += catalogue.__all__

@@ -1,0 +1,50 @@
+"""Checks of the numbers that the catalogue's terms take; see `taut.errors` for their form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from taut import errors
+from taut._term import Check
+
+
+def greater_than(limit: float, why: str) -> Check:
+    """A check that a number is above ``limit``; ``why`` ends the sentence that refuses it."""
+
+    def check(term: str, name: str, value: Any, default: Any = None) -> Any:
+        value = errors.real_number(term, name, value, default)
+        if _known(value) and bool(np.any(np.asarray(value) <= limit)):
+            raise ValueError(f"{term}({name}={errors.shown(value)}): {name} must be above {limit:g}; {why}.")
+        return value
+
+    return check
+
+
+def between(low: float, high: float, closed: bool, why: str) -> Check:
+    """A check that a number is between two others, the ends included if ``closed``."""
+
+    def check(term: str, name: str, value: Any, default: Any = None) -> Any:
+        value = errors.real_number(term, name, value, default)
+        if _known(value):
+            v = np.asarray(value)
+            inside = (low <= v) & (v <= high) if closed else (low < v) & (v < high)
+            if not bool(np.all(inside)):
+                ends = f"from {low:g} to {high:g}" if closed else f"above {low:g} and below {high:g}"
+                raise ValueError(f"{term}({name}={errors.shown(value)}): {name} must be {ends}; {why}.")
+        return value
+
+    return check
+
+
+def whole(term: str, name: str, value: Any, least: int) -> None:
+    """Refuse what is not a plain integer of at least ``least``."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{term}({name}={errors.shown(value)}): {name} must be an integer.")
+    if value < least:
+        raise ValueError(f"{term}({name}={value}): {name} must be at least {least}.")
+
+
+def _known(value: Any) -> bool:
+    return errors.is_concrete(value) or isinstance(value, np.ndarray)

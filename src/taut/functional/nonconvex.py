@@ -1,0 +1,264 @@
+"""Penalties that stop growing, or grow ever slower: sparse like L1, without its pull on large weights.
+
+Each has its value and its proximal map, entry by entry. None is convex, so a long step makes the proximal
+objective itself non-convex, with one minimum at zero and one away from it; every map here returns the lower of
+the two, at any step, and zero where they are equal.
+"""
+
+from __future__ import annotations
+
+from taut.functional._dtype import Array, Namespace, Number, narrow
+from taut.functional._entry import ready, signed, size
+from taut.functional._norms import positive
+from taut.functional.proximal import soft
+
+
+def mcp(w: Array, strength: Number, gamma: Number) -> Array:
+    """The minimax concave penalty: Σ λ|w| − w²/(2γ) up to |w| = γλ, and γλ²/2 beyond.
+
+    Args:
+        w: weights, any shape.
+        strength: λ ≥ 0, a number or broadcastable to ``w``.
+        gamma: γ > 0; the larger, the nearer to L1.
+
+    >>> float(mcp([-3.0, 0.5], 1.0, 2.0))
+    1.4375
+    """
+    xp, _, x, lam, g = ready(w, strength, gamma)
+    a = size(xp, x)
+    return xp.sum(xp.where(a <= g * lam, lam * a - a * a / (2 * g), g * lam * lam / 2))
+
+
+def firm_threshold(w: Array, step: Number, strength: Number, gamma: Number) -> Array:
+    """The proximal map of `mcp`.
+
+    For step < γ: 0 up to |w| = step·λ, w unchanged beyond γλ, and a straight line between. For step ≥ γ the
+    objective is concave up to γλ and its minimum jumps from 0 to w at |w| = λ√(step·γ).
+
+    Args:
+        w: weights, any shape.
+        step: > 0, a number or shaped like ``w``.
+        strength: λ ≥ 0.
+        gamma: γ > 0.
+
+    Reference: Zhang, Nearly unbiased variable selection under minimax concave penalty (2010).
+
+    >>> import numpy as np
+    >>> firm_threshold(np.asarray([-3.0, 1.5, 0.5]), 1.0, 1.0, 2.0)
+    array([-3.,  1.,  0.])
+    """
+    xp, w, x, s, lam, g = ready(w, step, strength, gamma)
+    concave = s >= g
+    edge = xp.where(concave, lam * xp.sqrt(s * g), g * lam)
+    line = soft(xp, x, s * lam) * (g / positive(xp, g - s))
+    z = xp.where(size(xp, x) <= edge, xp.where(concave, xp.zeros_like(line), line), x)
+    return narrow(xp, z, w.dtype)
+
+
+def scad(w: Array, strength: Number, gamma: Number) -> Array:
+    """Smoothly clipped absolute deviation: λ|w| up to λ, bending over until γλ, then λ²(γ+1)/2.
+
+    Args:
+        w: weights, any shape.
+        strength: λ ≥ 0, a number or broadcastable to ``w``.
+        gamma: γ > 2.
+
+    >>> float(scad([-3.0, 0.5], 1.0, 3.0))
+    2.5
+    """
+    xp, _, x, lam, g = ready(w, strength, gamma)
+    a = size(xp, x)
+    bend = (2 * g * lam * a - a * a - lam * lam) / (2 * (g - 1))
+    return xp.sum(xp.where(a <= lam, lam * a, xp.where(a <= g * lam, bend, lam * lam * (g + 1) / 2)))
+
+
+def scad_threshold(w: Array, step: Number, strength: Number, gamma: Number) -> Array:
+    """The proximal map of `scad`.
+
+    For step < γ − 1: soft-thresholding up to |w| = (1 + step)λ, a straight line up to γλ, w beyond. For
+    step ≥ γ − 1 the middle piece is concave and the minimum jumps from the soft threshold to w, where
+    the two are worth the same: at λ(γ + 1 + step)/2, or at λ√(step(γ+1)) if the soft threshold is still 0.
+
+    Args:
+        w: weights, any shape.
+        step: > 0, a number or shaped like ``w``.
+        strength: λ ≥ 0.
+        gamma: γ > 2.
+
+    Reference: Fan & Li, Variable selection via nonconcave penalized likelihood (2001), for a step of 1.
+
+    >>> import numpy as np
+    >>> scad_threshold(np.asarray([-4.0, 2.5, 1.5]), 1.0, 1.0, 3.0)
+    array([-4. ,  2. ,  0.5])
+    """
+    xp, w, x, s, lam, g = ready(w, step, strength, gamma)
+    a = size(xp, x)
+    concave = s >= g - 1
+    near = soft(xp, x, s * lam)
+    # soft((γ−1)x, sγλ)/(γ−1−s): the stationary point of the middle piece.
+    line = soft(xp, (g - 1) * x, s * g * lam) / positive(xp, g - 1 - s)
+    jump = lam * xp.where(s > g + 1, xp.sqrt(s * (g + 1)), (g + 1 + s) / 2)
+    edge = xp.where(concave, jump, (1 + s) * lam)
+    far = xp.where(concave | (a > g * lam), x, line)
+    return narrow(xp, xp.where(a > edge, far, near), w.dtype)
+
+
+def log_sum(w: Array, strength: Number, delta: Number) -> Array:
+    """The sum of logarithms: strength·Σ log(1 + |w|/δ).
+
+    Args:
+        w: weights, any shape.
+        strength: ≥ 0, a number or broadcastable to ``w``.
+        delta: δ > 0, the size below which it is about linear.
+
+    >>> round(float(log_sum([1.0, 0.0], 1.0, 1.0)), 4)
+    0.6931
+    """
+    xp, _, x, lam, d = ready(w, strength, delta)
+    return xp.sum(lam * xp.log1p(size(xp, x) / d))
+
+
+def log_threshold(w: Array, step: Number, strength: Number, delta: Number) -> Array:
+    """The proximal map of `log_sum`: the larger root of z² + (δ−|w|)z + step·strength − δ|w|, or 0.
+
+    For step·strength ≤ δ² the objective is convex and the root is the minimum where it is positive; beyond,
+    the objective at the root is compared with that at 0.
+
+    Args:
+        w: weights, any shape.
+        step: > 0, a number or shaped like ``w``.
+        strength: ≥ 0.
+        delta: δ > 0.
+
+    Reference: Gong et al., A general iterative shrinkage and thresholding algorithm (2013).
+
+    >>> import numpy as np
+    >>> log_threshold(np.asarray([-3.0, 0.5]), 1.0, 1.0, 1.0).round(4)
+    array([-2.7321,  0.    ])
+    """
+    xp, w, x, s, lam, d = ready(w, step, strength, delta)
+    a, t = size(xp, x), s * lam
+    inside = a + d - 2 * xp.sqrt(positive(xp, t))
+    root = xp.sqrt(positive(xp, inside)) * xp.sqrt(inside + 4 * xp.sqrt(positive(xp, t)))
+    # The two forms of one root: each adds where the other would cancel.
+    z = xp.where(a >= d, (a - d + root) / 2, 2 * (a * d - t) / positive(xp, d - a + root))
+    z = xp.where((inside > 0) & (z > 0), z, xp.zeros_like(z))
+    gain = t * xp.log1p(z / d) + z * (z / 2 - a)
+    z = xp.where((t <= d * d) | (gain < 0), z, xp.zeros_like(z))
+    return narrow(xp, signed(xp, x, _unless_idle(xp, z, a, t)), w.dtype)
+
+
+def l_half(w: Array, strength: Number) -> Array:
+    """The sum of square roots: strength·Σ √|w|. At zero its gradient is taken to be 0.
+
+    Args:
+        w: weights, any shape.
+        strength: ≥ 0, a number or broadcastable to ``w``.
+
+    >>> float(l_half([-4.0, 0.0], 1.0))
+    2.0
+    """
+    xp, _, x, lam = ready(w, strength)
+    a = size(xp, x)
+    return xp.sum(lam * xp.where(a > 0, xp.sqrt(positive(xp, a)), a))
+
+
+def half_threshold(w: Array, step: Number, strength: Number) -> Array:
+    """The proximal map of `l_half`: 0 up to |w| = (3/2)(step·strength)^(2/3), then a root by cosines.
+
+    Args:
+        w: weights, any shape.
+        step: > 0, a number or shaped like ``w``.
+        strength: ≥ 0.
+
+    Reference: Xu et al., L1/2 regularization: a thresholding representation theory (2012).
+
+    >>> import numpy as np
+    >>> half_threshold(np.asarray([-3.0, 1.0]), 1.0, 1.0).round(4)
+    array([-2.6955,  0.    ])
+    """
+    xp, w, x, s, lam = ready(w, step, strength)
+    a, t = size(xp, x), s * lam
+    kept = a > 1.5 * t ** (2 / 3)
+    third = xp.where(kept, positive(xp, a), xp.ones_like(a + t)) / 3
+    cosine = xp.where(kept, t / 4 / (third * xp.sqrt(third)), xp.zeros_like(a + t))  # ≤ √½ where kept
+    z = 2 * third * (1 + xp.cos((2 / 3) * (xp.pi - xp.acos(cosine))))
+    z = xp.where(kept, z, xp.zeros_like(z))
+    return narrow(xp, signed(xp, x, _unless_idle(xp, z, a, t)), w.dtype)
+
+
+def l0(w: Array, strength: Number) -> Array:
+    """The number of weights that are not zero: Σ strength·[w ≠ 0]. Its gradient is 0.
+
+    Args:
+        w: weights, any shape.
+        strength: ≥ 0, a number or broadcastable to ``w``.
+
+    >>> float(l0([-4.0, 0.0], 0.5))
+    0.5
+    """
+    xp, _, x, lam = ready(w, strength)
+    return xp.sum(lam * xp.sign(x) * xp.sign(x))
+
+
+def hard_threshold(w: Array, step: Number, strength: Number) -> Array:
+    """The proximal map of `l0`: weights up to |w| = √(2·step·strength) become 0, the others stay.
+
+    Args:
+        w: weights, any shape.
+        step: > 0, a number or shaped like ``w``.
+        strength: ≥ 0.
+
+    Reference: Blumensath & Davies, Iterative thresholding for sparse approximations (2008).
+
+    >>> import numpy as np
+    >>> hard_threshold(np.asarray([-3.0, 1.0]), 1.0, 2.0)
+    array([-3.,  0.])
+    """
+    xp, w, x, s, lam = ready(w, step, strength)
+    return narrow(xp, xp.where(size(xp, x) <= xp.sqrt(2 * s * lam), xp.zeros_like(x), x), w.dtype)
+
+
+def capped_l1(w: Array, strength: Number, cap: Number) -> Array:
+    """L1 up to a size: strength·Σ min(|w|, cap).
+
+    Args:
+        w: weights, any shape.
+        strength: ≥ 0, a number or broadcastable to ``w``.
+        cap: > 0.
+
+    >>> float(capped_l1([-3.0, 0.5], 1.0, 2.0))
+    2.5
+    """
+    xp, _, x, lam, c = ready(w, strength, cap)
+    a = size(xp, x)
+    return xp.sum(lam * xp.where(a < c, a, c))
+
+
+def capped_threshold(w: Array, step: Number, strength: Number, cap: Number) -> Array:
+    """The proximal map of `capped_l1`: the soft threshold, or w where paying the cap is cheaper.
+
+    That is beyond |w| = cap + t/2 with t = step·strength, or beyond √(2·t·cap) if the soft threshold is
+    still 0 there (t > 2·cap).
+
+    Args:
+        w: weights, any shape.
+        step: > 0, a number or shaped like ``w``.
+        strength: ≥ 0.
+        cap: > 0.
+
+    Reference: Zhang, Analysis of multi-stage convex relaxation for sparse regularization (2010).
+
+    >>> import numpy as np
+    >>> capped_threshold(np.asarray([-3.0, 1.5]), 1.0, 1.0, 2.0)
+    array([-3. ,  0.5])
+    """
+    xp, w, x, s, lam, c = ready(w, step, strength, cap)
+    t = s * lam
+    edge = xp.where(t > 2 * c, xp.sqrt(2 * t * c), c + t / 2)
+    return narrow(xp, xp.where(size(xp, x) > edge, x, soft(xp, x, t)), w.dtype)
+
+
+def _unless_idle(xp: Namespace, z: Array, a: Array, threshold: Array) -> Array:
+    """``z``; but ``a`` as it is where there is nothing to threshold with, and where it is NaN."""
+    return xp.where((threshold > 0) & (a == a), z, a)
