@@ -40,11 +40,15 @@ def all_but_last(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(range(len(shape) - 1)) if len(shape) > 1 else (0,)
 
 
-def _leading_contracted(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """``nnx.LinearGeneral``: the contracted input axes come first, the output axes (heads, ...) last."""
-    out = module.out_features
-    n_out = len(out) if isinstance(out, tuple | list) else 1
-    return tuple(range(len(shape) - n_out))
+def _contracted(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """``nnx.LinearGeneral``: one matrix for each of a batch comes first, then the inputs, then the outputs (heads, ...)."""
+    return tuple(range(len(module.batch_axis), len(shape) - len(module.out_features)))
+
+
+def _transposable(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """``nnx.ConvTranspose``: (window, inputs, units), or (window, units, inputs) where the kernel is transposed."""
+    units = len(shape) - (2 if module.transpose_kernel else 1)
+    return tuple(axis for axis in range(len(shape)) if axis != units)
 
 
 _BIAS = Parameter("bias", lambda module, shape: tuple(range(len(shape))))
@@ -56,8 +60,8 @@ _NORMALISER: Layout = {"scale": _SCALE, "bias": _BIAS}
 _FLAX: dict[str, Layout] = {
     "Linear": KERNEL_AND_BIAS,
     "Conv": KERNEL_AND_BIAS,
-    "ConvTranspose": KERNEL_AND_BIAS,
-    "LinearGeneral": {"kernel": Parameter("kernel", _leading_contracted), "bias": _BIAS},
+    "ConvTranspose": {"kernel": Parameter("kernel", _transposable), "bias": _BIAS},
+    "LinearGeneral": {"kernel": Parameter("kernel", _contracted), "bias": _BIAS},
     "Embed": {"embedding": Parameter("embedding", (1,))},
     "BatchNorm": _NORMALISER,
     "LayerNorm": _NORMALISER,
