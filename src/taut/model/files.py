@@ -75,7 +75,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelFileError(
             f"{path}: cannot be read as a taut model file ({error}); it is truncated, or was never one. "
             f"A model file is what model.save(path) writes."

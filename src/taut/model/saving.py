@@ -242,6 +242,8 @@ def _from_file(tensors: Mapping[str, np.ndarray]) -> Callable[..., np.ndarray]:
         array = tensors.get(f"params/{path}")
         if array is None:
             raise ModelFileError(f"the tensor 'params/{path}' is missing.")
+        if array.dtype != np.float32:
+            raise ModelFileError(f"the tensor 'params/{path}' holds {array.dtype}, expected float32.")
         if array.shape != shape:
             raise ModelFileError(f"the tensor 'params/{path}' has shape {array.shape}, but its layer needs {shape}.")
         return array
