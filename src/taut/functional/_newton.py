@@ -36,10 +36,10 @@ def shrunk_norm(xp: Namespace, x: Array, t: Array, axes: tuple[int, ...]) -> Arr
 
 
 def ball(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]) -> Array:
-    """argmin_z Σ (z − x)²/(2s) over ‖z‖ ≤ radius, for slices outside the ball; to rounding.
+    """The μ for which z = x/(1 + μs) is argmin_z Σ (z − x)²/(2s) over ‖z‖ ≤ radius, by slice.
 
-    z = x/(1 + μs), where 1/‖z(μ)‖ is concave and increasing in μ (Moré & Sorensen, 1983): Newton from
-    below climbs to its value 1/radius. |z_i| ≤ radius gives the start μ ≥ (|x_i|/radius − 1)/s_i, which
+    Not positive where the slice is inside already. Elsewhere 1/‖z(μ)‖ is concave and increasing in μ (Moré &
+    Sorensen, 1983): Newton from below climbs to its value 1/radius. |z_i| ≤ radius gives the start μ ≥ (|x_i|/radius − 1)/s_i, which
     leaves ‖z‖ ≤ radius·√size.
     """
     r = positive(xp, radius)
@@ -53,16 +53,16 @@ def ball(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]
 
     over = (xp.abs(x) / r - 1) / positive(xp, s)
     start = largest(xp, xp.where(over > 0, over, xp.zeros_like(over)), axes)
-    return x / (1 + climb(xp, LIMIT, move, start, x, s, r) * s)
+    return climb(xp, LIMIT, move, start, x, s, r)
 
 
 def ball_in_box(
     xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...], low: Array, high: Array
 ) -> Array:
-    """argmin_z Σ (z − x)²/(2s) over ‖z‖ ≤ radius and low ≤ z ≤ high, for slices outside the ball.
+    """The μ for which z = clip(x/(1 + μs), low, high) is argmin_z Σ (z − x)²/(2s) over ball and box.
 
-    z(μ) = clip(x/(1 + μs), low, high) runs, as μ grows, monotonically towards clip(0, low, high), and its norm
-    falls to the radius at one μ. Clipping makes kinks, so Newton is kept between a lower and an upper bound
+    Zero where clip(x, low, high) is inside already. As μ grows, z(μ) runs monotonically towards
+    clip(0, low, high), and its norm falls to the radius at one μ. Clipping makes kinks, so Newton is kept between a lower and an upper bound
     of log μ and gives way to bisection where it leaves them or gains too little.
     """
     r = positive(xp, radius)
@@ -83,6 +83,8 @@ def ball_in_box(
         return square, xp.where(slope > 0, move, xp.zeros_like(move))
 
     fixed = constant(x), constant(s), constant(r)
+    at_zero = xp.where(x < low, low, xp.where(x > high, high, x)) / r
+    outside = total(xp, at_zero * at_zero, axes) > 1
     big, small = largest(xp, fixed[1], axes), -largest(xp, -fixed[1], axes)
     reach = largest(xp, xp.abs(fixed[0]), axes)
     below = xp.log(tiny / positive(xp, big)) + 0 * reach  # z is x to rounding
@@ -94,12 +96,13 @@ def ball_in_box(
         below, above = xp.where(square > 1, log, below), xp.where(square > 1, above, log)
         ahead = log + move
         good = (ahead > below) & (ahead < above) & (count % 3 != 2)
-        done = (xp.abs(square - 1) <= 4 * tiny) | (above - below <= 4 * tiny * xp.abs(log))
+        done = ~outside | (xp.abs(square - 1) <= 32 * tiny) | (above - below <= 4 * tiny * xp.abs(log))
         ahead = xp.where(done, log, xp.where(good, ahead, (below + above) / 2))
         return below, above, ahead, count + 1, xp.any(~done)
 
     start = (below + above) / 2
-    state = (below, above, start, xp.sum(xp.zeros_like(start)), xp.any(start == start))
+    state = (below, above, start, xp.sum(xp.zeros_like(start)), xp.any(outside))
     log = while_(xp, 3 * LIMIT, lambda state: state[4], body, state)[2]
     # Outside the loop, as in `climb`: the derivative of this step is the root's.
-    return point(log + newton(log, x, s, r)[1], x, s)
+    mu = xp.exp(log + newton(log, x, s, r)[1])
+    return xp.where(outside, mu, xp.zeros_like(mu))

@@ -84,8 +84,9 @@ def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
         s = number(xp, step, x)
         if s.ndim > 0:
             norm = root_sum_squares(xp, w, axes)
-            z = _newton.ball(xp, x, s, number(xp, radius, x), axes)
-            w = xp.where(norm <= number(xp, radius, norm), w, narrow_inward(xp, z, w.dtype))
+            mu = _newton.ball(xp, x, s, number(xp, radius, x) * (1 - kappa(w.dtype) / 2), axes)
+            z = narrow_inward(xp, x / (1 + mu * s), w.dtype)
+            w = xp.where(norm <= number(xp, radius, norm), w, z)
     return into_ball(xp, w, radius, axes)
 
 

@@ -1,0 +1,1 @@
+"""The laws that every term obeys, and the one table that drives them."""
