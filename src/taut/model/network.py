@@ -233,11 +233,15 @@ def apply(
     seen: dict[str, jax.Array] = {}
     logits = None
     for i, (name, layer) in enumerate(zip(structure.names, layers, strict=True)):
-        if i == len(layers) - 1 and hasattr(layer, "before_activation"):
-            logits = layer.before_activation(x)
-            x = layer.activation(logits)
-        else:
-            x = layer(x)
+        try:
+            if i == len(layers) - 1 and hasattr(layer, "before_activation"):
+                logits = layer.before_activation(x)
+                x = layer.activation(logits)
+            else:
+                x = layer(x)
+        except Exception as error:
+            error.add_note(f"This happened in layer {name!r} ({type(layer).__name__}), given {x.dtype}{x.shape}.")
+            raise
         if name in want:
             seen[name] = x
     if training:
