@@ -22,11 +22,15 @@ class Constraint(Term):
     Attributes:
         convex: the set is convex, so projecting in the optimizer's metric converges to the optimum.
         separable: the set bounds each entry on its own, so the metric does not matter.
+        metric: the projection is exact in every per-entry metric; if not, it is always Euclidean.
+        around_zero: a ball whose projection leaves zeros alone, so that some weights may be left out of it.
     """
 
     kind: ClassVar[str] = "constraint"
     convex: ClassVar[bool] = False
     separable: ClassVar[bool] = False
+    metric: ClassVar[bool] = True
+    around_zero: ClassVar[bool] = False
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         """The nearest feasible point; with ``step`` (a number or shaped like ``w``) nearest in that metric."""

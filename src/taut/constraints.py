@@ -6,8 +6,10 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from taut import _sets as catalogue
 from taut import errors, identifiers
 from taut._constraint import Constraint, Intersection, Plain, as_constraint
+from taut._sets import *  # noqa: F403  (what it holds is its own `__all__`)
 from taut._term import number
 from taut.functional import projections, violations
 from taut.functional._axes import Axes, resolve
@@ -98,6 +100,7 @@ class MaxNorm(Constraint):
 
     keras: ClassVar[bool] = True
     convex: ClassVar[bool] = True
+    around_zero: ClassVar[bool] = True
     max_value: Number = number(2.0, errors.not_negative)
     axis: int | tuple[int, ...] | None = errors.axis_field()
 
@@ -255,3 +258,4 @@ __all__ = [
     "unit_norm",
     "unitnorm",
 ]
+__all__ += catalogue.__all__
