@@ -11,12 +11,16 @@ from taut.regularizers import (
     MCP,
     SCAD,
     CappedL1,
+    ExclusiveLasso,
+    GroupLInf,
+    GroupMCP,
     HoyerSquare,
     Huber,
     LHalf,
     LogSum,
+    SparseGroupLasso,
 )
-from tests.laws.table import PenaltyRow
+from tests.laws.table import PenaltyRow, unit_axes
 
 Array = Any
 
@@ -41,6 +45,47 @@ def hoyer(w: Array) -> float:
     return float(np.sum(np.abs(w)) ** 2 / np.sum(w**2)) if np.any(w) else 0.0
 
 
+def units(w: Array) -> list[Array]:
+    """Each unit's weights, as a vector."""
+    return list(w.reshape(-1, w.shape[-1]).T) if w.ndim > 1 else [w]
+
+
+def inputs(w: Array) -> list[Array]:
+    source = unit_axes(w)[-1]
+    return [np.take(w, i, axis=source).ravel() for i in range(w.shape[source])]
+
+
+def windows(w: Array) -> list[Array]:
+    """One unit's weights for one input."""
+    return [v for part in np.moveaxis(w, unit_axes(w)[-1], 0) for v in units(part.reshape(-1, w.shape[-1]))]
+
+
+def blocks(w: Array) -> list[Array]:
+    """Two rows by one column, of the last two axes."""
+    flat = w.reshape(-1, *w.shape[-2:])
+    return [m[i : i + 2, j] for m in flat for i in range(0, m.shape[0], 2) for j in range(m.shape[1])]
+
+
+def l2(v: Array) -> float:
+    return float(np.sqrt(np.sum(v**2)))
+
+
+def total_l2(parts: list[Array], by_size: bool = False) -> float:
+    return sum(l2(v) * (np.sqrt(v.size) if by_size else 1.0) for v in parts)
+
+
+def l1(w: Array) -> float:
+    return float(np.sum(np.abs(w)))
+
+
+TWO_INPUTS = ((0, 2), (3, 1))
+THREE_ENTRIES = ((5, 0, 7), (1, 2, 3, 4, 6, 8, 9), (10, 11))
+
+
+def picked(w: Array, lists: Any) -> list[Array]:
+    return [np.concatenate([np.ravel(v) for v in (w[i] for i in g)]) for g in lists]
+
+
 PROXIMAL = [
     PenaltyRow(Huber(0.7, 0.6), lambda w: 0.7 * huber(w, 0.6)),
     PenaltyRow(MCP(0.7, 1.7), lambda w: sum(mcp(x, 0.7, 1.7) for x in w.flat)),
@@ -53,8 +98,60 @@ PROXIMAL = [
     PenaltyRow(L0(0.3), lambda w: 0.3 * np.count_nonzero(w)),
     PenaltyRow(CappedL1(0.7, 0.9), lambda w: 0.7 * float(np.sum(np.minimum(np.abs(w), 0.9)))),
     PenaltyRow(CappedL1(0.7, 0.1), lambda w: 0.7 * float(np.sum(np.minimum(np.abs(w), 0.1)))),
+    PenaltyRow(SparseGroupLasso(0.3, 0.6), lambda w: 0.3 * l1(w) + 0.6 * total_l2(units(w))),
+    PenaltyRow(
+        SparseGroupLasso(0.1, 0.3, by="input", scale_by_size=True),
+        lambda w: 0.1 * l1(w) + 0.3 * total_l2(inputs(w), by_size=True),
+        [(4, 3), (2, 2, 3)],
+    ),
+    PenaltyRow(SparseGroupLasso(0.0, 0.7, by=(2, 1)), lambda w: 0.7 * total_l2(blocks(w)), [(4, 3), (2, 2, 3)]),
+    PenaltyRow(
+        SparseGroupLasso(0.1, 0.5, by="input", groups=TWO_INPUTS),
+        lambda w: 0.1 * l1(w) + 0.5 * total_l2(picked(w, TWO_INPUTS)),
+        [(4, 3)],
+    ),
+    PenaltyRow(
+        SparseGroupLasso(0.1, 0.3, by="entry", groups=THREE_ENTRIES, scale_by_size=True),
+        lambda w: 0.1 * l1(w) + 0.3 * total_l2(picked(w.ravel(), THREE_ENTRIES), by_size=True),
+        [(4, 3), (2, 2, 3)],
+    ),
+    PenaltyRow(ExclusiveLasso(0.3), lambda w: 0.3 * sum(l1(v) ** 2 for v in units(w))),
+    PenaltyRow(
+        ExclusiveLasso(0.3, by="entry", groups=THREE_ENTRIES),
+        lambda w: 0.3 * sum(l1(v) ** 2 for v in picked(w.ravel(), THREE_ENTRIES)),
+        [(4, 3), (2, 2, 3)],
+    ),
+    PenaltyRow(GroupLInf(0.7), lambda w: 0.7 * sum(np.max(np.abs(v)) for v in units(w))),
+    PenaltyRow(GroupLInf(0.7, by="all"), lambda w: 0.7 * float(np.max(np.abs(w)))),
+    PenaltyRow(
+        GroupLInf(0.7, by="input", groups=TWO_INPUTS),
+        lambda w: 0.7 * sum(np.max(np.abs(v)) for v in picked(w, TWO_INPUTS)),
+        [(4, 3)],
+    ),
+    PenaltyRow(GroupLInf(0.7, by=(2, 1)), lambda w: 0.7 * sum(np.max(np.abs(v)) for v in blocks(w)), [(4, 3)]),
+]
+
+# Exact with one step a group; of steps that differ there, the smallest counts.
+ONE_STEP = [
+    (PenaltyRow(GroupMCP(0.7, 1.3), lambda w: sum(mcp(l2(v), 0.7, 1.3) for v in units(w))), "unit"),
+    (
+        PenaltyRow(
+            GroupMCP(0.4, 0.05, by="filter", scale_by_size=True),
+            lambda w: sum(mcp(l2(v), 0.4 * np.sqrt(v.size), 0.05) for v in windows(w)),
+            [(4, 3), (2, 2, 3)],
+        ),
+        "filter",
+    ),
 ]
 
 VALUE_ONLY = [
     PenaltyRow(HoyerSquare(0.3), lambda w: 0.3 * hoyer(w)),
 ]
+
+
+def one_step(step: Array, over: str) -> Array:
+    """The smallest step of each group, in place of its steps."""
+    if over == "all":
+        return np.full_like(step, step.min())
+    axes = {"unit": unit_axes(step), "filter": unit_axes(step)[:-1]}[over]
+    return np.broadcast_to(step.min(axis=axes, keepdims=True) if axes else step, step.shape).copy()

@@ -7,12 +7,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.special
 import skglm.penalties
 import torch
 from skglm.utils.prox_funcs import prox_05, prox_log_sum, prox_SCAD, value_MCP, value_SCAD
 
-from taut.regularizers import L0, MCP, SCAD, CappedL1, Entropy, HoyerSquare, Huber, KLSparsity, LHalf, LogSum
+from taut.regularizers import (
+    L0,
+    MCP,
+    SCAD,
+    CappedL1,
+    Entropy,
+    ExclusiveLasso,
+    GroupLasso,
+    GroupLInf,
+    GroupMCP,
+    HoyerSquare,
+    Huber,
+    KLSparsity,
+    LHalf,
+    LogSum,
+    SparseGroupLasso,
+)
 
 STEPS = [0.05, 0.7, 1.0, 2.5, 6.0, 40.0]
 
@@ -159,3 +176,169 @@ def test_integers_and_complex_numbers_are_refused(term: Any) -> None:
     for w in (np.asarray([1, 2]), np.asarray([1j, 2.0])):
         with pytest.raises(TypeError, match="real floating-point"):
             term(w)
+
+
+# --- groups -------------------------------------------------------------------------------------------------
+
+
+def by_scipy(penalty: Any, x: Any, step: Any) -> Any:
+    """The proximal point by scipy.optimize (SLSQP), of a penalty written smoothly in z's two signs' parts and t.
+
+    ``penalty(p, n, t)`` is the smooth value and a list of what must not be negative.
+    """
+    k = x.size
+
+    def objective(v: Any) -> Any:
+        return penalty(v[:k], v[k : 2 * k], v[-1])[0] + np.sum((v[:k] - v[k : 2 * k] - x) ** 2 / (2 * step))
+
+    start = np.concatenate([np.maximum(x, 0), np.maximum(-x, 0), [np.linalg.norm(x) + 1]])
+    found = scipy.optimize.minimize(
+        objective,
+        start,
+        method="SLSQP",
+        bounds=[(0, None)] * (2 * k + 1),
+        constraints=[{"type": "ineq", "fun": lambda v: np.asarray(penalty(v[:k], v[k : 2 * k], v[-1])[1])}],
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    return found.x[:k] - found.x[k : 2 * k]
+
+
+CONES = {
+    SparseGroupLasso(0.2, 0.5): lambda p, n, t: (0.2 * np.sum(p + n) + 0.5 * t, [t**2 - np.sum((p - n) ** 2)]),
+    ExclusiveLasso(0.4): lambda p, n, t: (0.4 * np.sum(p + n) ** 2, [1.0]),
+    GroupLInf(0.6): lambda p, n, t: (0.6 * t, t - p - n),
+}
+
+
+@pytest.mark.parametrize("term", CONES, ids=str)
+def test_group_proxes_in_a_metric_are_scipys(term: Any) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(6):
+        x, step = rng.normal(size=5) * 1.5, np.exp(rng.normal(size=5))
+        z = term.prox(x, step)
+        other = by_scipy(CONES[term], x, step)
+
+        def objective(p: Any, x: Any = x, step: Any = step) -> float:
+            return float(term(p)) + float(np.sum((p - x) ** 2 / (2 * step)))
+
+        assert objective(z) <= objective(other) + 1e-12
+        np.testing.assert_allclose(z, other, atol=2e-4)
+
+
+def test_group_terms_are_skglms() -> None:
+    # skglm 0.5, BST: the block soft threshold; and MCP of a norm by a fine grid.
+    from skglm.utils.prox_funcs import BST
+
+    rng = np.random.default_rng(3)
+    w = rng.normal(size=(4, 3))
+    for by in ("unit", "all"):
+        columns = w.T if by == "unit" else [w.ravel()]
+        want = [BST(np.ascontiguousarray(c), 0.35) for c in columns]
+        got = SparseGroupLasso(0.0, 0.7, by=by).prox(w, 0.5)
+        np.testing.assert_allclose(got, np.asarray(want).T.reshape(w.shape), atol=1e-14)
+    np.testing.assert_array_equal(SparseGroupLasso(0.0, 0.7).prox(w, 0.5), GroupLasso(0.7).prox(w, 0.5))
+    # Radial: a group's norm goes where MCP sends a number.
+    for step in (0.3, 1.0, 5.0):
+        z = GroupMCP(0.9, 1.1).prox(w, step)
+        n = np.linalg.norm(w, axis=0)
+        np.testing.assert_allclose(np.linalg.norm(z, axis=0), MCP(0.9, 1.1).prox(n, step), atol=1e-14)
+
+
+GROUPED = [SparseGroupLasso(0.1, 0.3), ExclusiveLasso(0.3), GroupLInf(0.3), GroupMCP(0.3, 2.0)]
+WAYS = [
+    {"by": "unit"},
+    {"by": "input"},
+    {"by": "filter"},
+    {"by": "all"},
+    {"by": (2, 3)},
+    {"by": "input", "groups": [[0, 3], [1], [2]]},
+    {"by": "unit", "groups": [0, 1, 0]},
+    {"by": "entry", "groups": np.arange(12).reshape(4, 3) % 5},
+]
+
+
+@pytest.mark.parametrize("term", GROUPED, ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_every_kind_of_group(term: Any, way: dict[str, Any]) -> None:
+    """Each kind of group is the plain vector's map on each group's weights, taken out by hand."""
+    config = {**term.get_config(), **way}
+    grouped, plain = type(term)(**config), type(term)(**{**term.get_config(), "by": "all"})
+    assert type(term).from_config(grouped.get_config()) == grouped
+    numbers = np.arange(12).reshape(4, 3)
+    match way:
+        case {"by": "input", "groups": lists}:
+            parts = [numbers[g].ravel() for g in lists]
+        case {"by": "unit", "groups": _}:
+            parts = [numbers[:, [0, 2]].ravel(), numbers[:, 1]]
+        case {"by": "entry"}:
+            parts = [numbers.ravel()[numbers.ravel() % 5 == k] for k in range(5)]
+        case {"by": "unit"}:
+            parts = list(numbers.T)
+        case {"by": "input"}:
+            parts = list(numbers)
+        case {"by": "filter"}:
+            parts = list(numbers.reshape(-1, 1))
+        case {"by": "all"}:
+            parts = [numbers.ravel()]
+        case _:
+            parts = [numbers[:2].ravel(), numbers[2:].ravel()]
+    rng = np.random.default_rng(4)
+    w, step = rng.normal(size=(4, 3)), np.exp(rng.normal(size=(4, 3)))
+    want = np.empty(12)
+    for part in parts:
+        want[part] = plain.prox(w.ravel()[part], step.ravel()[part])
+    np.testing.assert_allclose(grouped.prox(w, step), want.reshape(4, 3), atol=1e-12)
+    assert float(grouped(w)) == pytest.approx(sum(float(plain(w.ravel()[p])) for p in parts), rel=1e-12)
+    again = grouped.prox(torch.asarray(w), torch.asarray(step))
+    np.testing.assert_allclose(again.numpy(), want.reshape(4, 3), atol=1e-12)
+    if way in WAYS[4:6]:  # compiled once for blocks and once for lists; the laws compile the rest
+        again = jax.jit(lambda t, x, s: t.prox(x, s))(
+            grouped, jnp.asarray(w, jnp.float32), jnp.asarray(step, jnp.float32)
+        )
+        np.testing.assert_allclose(again, want.reshape(4, 3), atol=2e-6)
+        slopes = jax.jit(jax.grad(lambda x: jnp.sum(grouped.prox(x, 0.3)) + grouped(x)))
+        for start in (w, np.zeros((4, 3))):
+            assert np.isfinite(np.asarray(slopes(jnp.asarray(start, jnp.float32)))).all()
+
+
+@pytest.mark.parametrize("term", GROUPED, ids=lambda t: type(t).__name__)
+def test_groups_under_vmap_and_at_the_ends(term: Any) -> None:
+    w = jnp.asarray(np.random.default_rng(5).normal(size=(3, 4, 2)), jnp.float32)
+    many = jax.jit(jax.vmap(lambda x: term.prox(x, 0.3 + 0 * x)))(w)
+    for x, z in zip(np.asarray(w), many, strict=True):
+        np.testing.assert_allclose(z, term.prox(x, np.full(x.shape, 0.3, np.float32)), atol=2e-6)
+    for x in (np.zeros((0, 3)), np.zeros((3, 2)), np.full((3, 2), 1e-30), np.full((3, 2), 1e30)):
+        z = term.prox(x, 0.3)
+        assert z.shape == x.shape and np.isfinite(z).all()
+        assert np.isfinite(float(term(x.astype(np.float64))))
+    half = np.asarray([[3.0, 0.1]], np.float16)
+    assert term.prox(half, 0.3).dtype == np.float16
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ({"by": "column"}, "by must be 'unit'"),
+        ({"by": (2, 0)}, "positive integers"),
+        ({"by": (3, 3)}, "do not cover weights of shape"),
+        ({"by": (1, 1, 1)}, "do not cover weights of shape"),
+        ({"by": "entry"}, "needs groups"),
+        ({"by": "all", "groups": [[0]]}, "groups lists units, inputs or entries"),
+        ({"by": "input", "groups": [[0, 1], [1, 2, 3]]}, "overlap"),
+        ({"by": "input", "groups": [[0, 1], [3]]}, "do not cover"),
+        ({"by": "input", "groups": [[0, 1, 2, 3, 4]]}, "do not exist"),
+        ({"by": "input", "groups": [[0, 1, 2, -1]]}, "0 or above"),
+        ({"by": "unit", "groups": [0, 1]}, "do not cover"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("term", GROUPED, ids=lambda t: type(t).__name__)
+def test_groups_that_do_not_fit_are_refused(term: Any, way: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        type(term)(**{**term.get_config(), **way})(np.ones((4, 3)))
+
+
+def test_groups_that_are_no_numbers_are_refused() -> None:
+    for groups in (["a"], [[0.5]], 3):
+        with pytest.raises(TypeError, match="lists of indices"):
+            ExclusiveLasso(0.1, by="input", groups=groups)

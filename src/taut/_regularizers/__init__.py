@@ -13,6 +13,7 @@ from taut._regularizers.entrywise import (
     LHalf,
     LogSum,
 )
+from taut._regularizers.groups import ExclusiveLasso, GroupLInf, GroupMCP, SparseGroupLasso
 
 __all__ = [
     "L0",
@@ -20,11 +21,15 @@ __all__ = [
     "SCAD",
     "CappedL1",
     "Entropy",
+    "ExclusiveLasso",
+    "GroupLInf",
+    "GroupMCP",
     "HoyerSquare",
     "Huber",
     "KLSparsity",
     "LHalf",
     "LogSum",
+    "SparseGroupLasso",
 ]
 
 for _name in __all__:

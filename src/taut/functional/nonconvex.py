@@ -48,11 +48,15 @@ def firm_threshold(w: Array, step: Number, strength: Number, gamma: Number) -> A
     array([-3.,  1.,  0.])
     """
     xp, w, x, s, lam, g = ready(w, step, strength, gamma)
+    return narrow(xp, firm(xp, x, s, lam, g), w.dtype)
+
+
+def firm(xp: Namespace, x: Array, s: Array, lam: Array, g: Array) -> Array:
+    """`firm_threshold` on arrays that are already in computing precision."""
     concave = s >= g
     edge = xp.where(concave, lam * xp.sqrt(s * g), g * lam)
     line = soft(xp, x, s * lam) * (g / positive(xp, g - s))
-    z = xp.where(size(xp, x) <= edge, xp.where(concave, xp.zeros_like(line), line), x)
-    return narrow(xp, z, w.dtype)
+    return xp.where(size(xp, x) <= edge, xp.where(concave, xp.zeros_like(line), line), x)
 
 
 def scad(w: Array, strength: Number, gamma: Number) -> Array:

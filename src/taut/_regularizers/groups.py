@@ -1,0 +1,214 @@
+"""Penalties on groups of weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from taut import errors
+from taut._regularizers._checks import greater_than
+from taut._regularizers._grouping import Arrangement, By, Grouped, Groups, lay_step
+from taut._term import number
+from taut.functional import combined, groups, penalties
+from taut.functional._axes import Axes
+from taut.functional._dtype import Array, Number
+from taut.functional.combined import Shrinkage
+
+
+def _scaled(strength: Number, sizes: Any, by_size: bool) -> Number:
+    if not by_size:
+        return strength
+    return strength * (math.sqrt(sizes) if isinstance(sizes, int) else np.sqrt(sizes))
+
+
+def _check_flag(term: str, flag: Any) -> None:
+    if type(flag) is not bool:
+        raise TypeError(f"{term}(scale_by_size={errors.shown(flag)}): it must be True or False.")
+
+
+@dataclass(frozen=True, eq=False)
+class SparseGroupLasso(Grouped):
+    """Adds ``l1 * sum(abs(w))`` and ``strength`` times the groups' L2 norms: drops groups, and weights within.
+
+    Its proximal map soft-thresholds and then shortens what is left of each group; exact in every metric.
+    With ``l1=0`` it is a group lasso over groups of any kind.
+
+    Args:
+        l1: strength of the absolute values, ≥ 0. None means 0.01.
+        strength: strength of the norms, ≥ 0. None means 0.01.
+        by: what a group is: "unit" (one unit's incoming weights), "input" (one input's outgoing weights), "filter"
+            (one unit's weights for one input: a convolution's spatial window), "all", or the shape of a
+            block, (4, 4), over the last axes. "entry" goes with ``groups``.
+        groups: lists of units, inputs or (flat) entries, as ``by`` says, that make one group together:
+            ``by="input", groups=[[0, 1], [2]]``, or as a group number for each, ``[0, 0, 1]``.
+        scale_by_size: multiply a group's norm by the square root of its size. False by default.
+
+    Raises:
+        ValueError: a negative strength, another ``by``, groups that overlap, or (when called) that do not cover.
+
+    Reference: Simon et al., A sparse-group lasso (2013).
+
+    >>> import numpy as np
+    >>> SparseGroupLasso(1.0, 1.0, by="all").prox(np.asarray([4.0, -5.0, 0.5]), step=1.0)
+    array([ 2.4, -3.2,  0. ])
+    """
+
+    smooth: ClassVar[bool] = False
+    has_prox: ClassVar[bool] = True
+    l1: Number = number(0.01, errors.not_negative)
+    strength: Number = number(0.01, errors.not_negative)
+    by: By = "unit"
+    groups: Groups = None
+    scale_by_size: bool = False
+
+    def validate(self) -> None:
+        super().validate()
+        _check_flag("SparseGroupLasso", self.scale_by_size)
+
+    def _shrinkage(self, layout: Arrangement) -> Shrinkage:
+        return Shrinkage(l1=self.l1, groups={layout.axes: _scaled(self.strength, layout.sizes, self.scale_by_size)})
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        strength = _scaled(self.strength, layout.sizes, self.scale_by_size)
+        return penalties.l1(w, self.l1) + penalties.group_norms(layout.lay(w, 0.0), strength, layout.axes)
+
+    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        z = combined.solve(layout.lay(w, 0.0), lay_step(layout, step), self._shrinkage(layout), combined.ANYWHERE)
+        return layout.back(z)
+
+    def shrinkage(self, shape: tuple[int, ...], fan_in: Axes) -> Shrinkage | None:
+        axes = self.natural_axes(shape, fan_in)
+        if axes is None:
+            return None
+        size = math.prod(shape[a] for a in axes)
+        return Shrinkage(l1=self.l1, groups={axes: _scaled(self.strength, size, self.scale_by_size)})
+
+
+@dataclass(frozen=True, eq=False)
+class GroupMCP(Grouped):
+    """Adds the minimax concave penalty of the groups' L2 norms: drops groups, and leaves large ones alone.
+
+    Exact with one step a group. With steps that differ within a group no exact map is known: the smallest
+    serves for the whole group, with which the objective still descends.
+
+    Args:
+        strength: ≥ 0; the slope at zero. None means 0.01.
+        gamma: > 0; how far the pull reaches, in multiples of strength.
+        by: what a group is; see SparseGroupLasso.
+        groups: lists of indices that make one group; see SparseGroupLasso.
+        scale_by_size: multiply a group's strength by the square root of its size. False by default.
+
+    Raises:
+        ValueError: as SparseGroupLasso; and a gamma that is not positive.
+
+    Reference: Huang, Breheny & Ma, A selective review of group selection (2012).
+
+    >>> import numpy as np
+    >>> GroupMCP(1.0, gamma=2.0).prox(np.asarray([[3.0, 0.3], [4.0, 0.4]]), step=1.0)
+    array([[3., 0.],
+           [4., 0.]])
+    """
+
+    smooth: ClassVar[bool] = False
+    has_prox: ClassVar[bool] = True
+    convex: ClassVar[bool] = False
+    metric: ClassVar[str] = "group"
+    strength: Number = number(0.01, errors.not_negative)
+    gamma: Number = number(3.0, greater_than(0, "the pull ends at gamma times strength"))
+    by: By = "unit"
+    groups: Groups = None
+    scale_by_size: bool = False
+
+    def validate(self) -> None:
+        super().validate()
+        _check_flag("GroupMCP", self.scale_by_size)
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        strength = _scaled(self.strength, layout.sizes, self.scale_by_size)
+        return groups.group_mcp(layout.lay(w, 0.0), strength, self.gamma, layout.axes)
+
+    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        strength = _scaled(self.strength, layout.sizes, self.scale_by_size)
+        step = layout.lay(step, np.inf) if getattr(step, "ndim", 0) > 0 else step
+        return layout.back(groups.shrink_group_mcp(layout.lay(w, 0.0), step, strength, self.gamma, layout.axes))
+
+
+@dataclass(frozen=True, eq=False)
+class ExclusiveLasso(Grouped):
+    """Adds ``strength`` times the groups' squared L1 norms: the weights of a group compete, few survive in each.
+
+    No ½. Its proximal map is exact in every metric: one threshold a group.
+
+    Args:
+        strength: ≥ 0. None means 0.01.
+        by: what a group is; see SparseGroupLasso.
+        groups: lists of indices that make one group; see SparseGroupLasso.
+
+    Raises:
+        ValueError: as SparseGroupLasso.
+
+    Reference: Zhou, Jin & Hoi, Exclusive lasso for multi-task feature selection (2010).
+
+    >>> import numpy as np
+    >>> ExclusiveLasso(1.0).prox(np.asarray([3.0, 1.0]), step=0.5)
+    array([1.5, 0. ])
+    """
+
+    smooth: ClassVar[bool] = False
+    has_prox: ClassVar[bool] = True
+    strength: Number = number(0.01, errors.not_negative)
+    by: By = "unit"
+    groups: Groups = None
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        return groups.exclusive(layout.lay(w, 0.0), self.strength, layout.axes)
+
+    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        return layout.back(
+            groups.shrink_exclusive(layout.lay(w, 0.0), lay_step(layout, step), self.strength, layout.axes)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class GroupLInf(Grouped):
+    """Adds ``strength`` times the largest absolute weight of each group: levels groups, and drops them.
+
+    The L∞ group lasso. Its proximal map clips each group; exact in every metric.
+
+    Args:
+        strength: ≥ 0. None means 0.01.
+        by: what a group is; see SparseGroupLasso.
+        groups: lists of indices that make one group; see SparseGroupLasso.
+
+    Raises:
+        ValueError: as SparseGroupLasso.
+
+    Reference: Duchi & Singer, Efficient online and batch learning using forward backward splitting (2009).
+
+    >>> import numpy as np
+    >>> GroupLInf(2.0).prox(np.asarray([3.0, -2.0, 0.5]), step=1.0)
+    array([ 1.5, -1.5,  0.5])
+    """
+
+    smooth: ClassVar[bool] = False
+    has_prox: ClassVar[bool] = True
+    strength: Number = number(0.01, errors.not_negative)
+    by: By = "unit"
+    groups: Groups = None
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        return groups.largest_entries(layout.lay(w, 0.0), self.strength, layout.axes)
+
+    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        return layout.back(groups.clip_largest(layout.lay(w, 0.0), lay_step(layout, step), self.strength, layout.axes))
