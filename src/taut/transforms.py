@@ -7,7 +7,7 @@ difference, so a zero is 0.0 and a bound holds to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +17,7 @@ import numpy as np
 from taut.optimizers import Optimizer
 from taut.plan import Plan
 
-__all__ = ["StepState", "averaged", "init", "layout", "step"]
+__all__ = ["StepState", "averaged", "init", "layout", "resume", "step"]
 
 Array = jax.Array
 Params = dict[str, Array]
@@ -30,7 +30,7 @@ class StepState(NamedTuple):
         taken: optimizer steps taken.
         slots: the optimizer's own state.
         metric: by path, the optimizer's second moment as it was when each entry last had a gradient (0 until then);
-            only for parameters whose prox or projection is taken in a metric that fades.
+            only for parameters with rare entries, whose prox or projection is taken in a metric that fades.
         average: by path, the moving average of the projected weights, when the optimizer keeps one.
         gradients: by path, the sum of the micro-batches' gradients, when it accumulates.
         micro: micro-batches in that sum.
@@ -79,8 +79,13 @@ def layout(optimizer: Optimizer, plan: Plan, params: Mapping[str, Array]) -> tup
     return jax.tree.structure(optimizer), plan.metric_paths, shapes
 
 
-def init(optimizer: Optimizer, plan: Plan, params: Mapping[str, Array]) -> StepState:
-    """The state before the first step, for trainable parameters ``params``."""
+def init(
+    optimizer: Optimizer, plan: Plan, params: Mapping[str, Array], rare: Collection[str] | None = None
+) -> StepState:
+    """The state before the first step, for trainable parameters ``params``.
+
+    ``rare`` names those whose entries may go many steps without a gradient; None for all of them.
+    """
 
     # Zeros from numpy: XLA would compile a program for each shape.
     def zeros(values: Mapping[str, Any]) -> Params:
@@ -92,11 +97,26 @@ def init(optimizer: Optimizer, plan: Plan, params: Mapping[str, Array]) -> StepS
     return StepState(
         taken=jax.device_put(np.int32(0)),
         slots=optimizer.transformation().init(start),
-        metric=zeros({p: params[p] for p in plan.metric_paths}) if optimizer.forgets else {},
+        metric=zeros({p: params[p] for p in _rare(optimizer, plan, rare)}),
         average=dict(params) if optimizer.use_ema else {},
         gradients=zeros(params) if optimizer.accumulates else {},
         micro=jax.device_put(np.int32(0)),
     )
+
+
+def _rare(optimizer: Optimizer, plan: Plan, rare: Collection[str] | None) -> tuple[str, ...]:
+    return tuple(p for p in plan.metric_paths if optimizer.forgets and (rare is None or p in rare))
+
+
+def resume(
+    optimizer: Optimizer, plan: Plan, state: StepState, params: Mapping[str, Array], rare: Collection[str]
+) -> StepState:
+    """A state that goes on with data in which the parameters ``rare`` have rare entries."""
+    new = [p for p in _rare(optimizer, plan, rare) if p not in state.metric]
+    if not new:
+        return state
+    moments = _moments(optimizer, plan, state.slots, dict(params))
+    return state._replace(metric={**state.metric, **{p: moments[p] for p in new}})
 
 
 def step(
@@ -165,10 +185,11 @@ def _sizes(
     moments = _moments(optimizer, plan, slots, gradients)
     if not optimizer.forgets:
         return state.metric, {p: optimizer.size(slots, moments[p]) for p in plan.metric_paths}
-    # The moment is kept, not the step: XLA then takes its root inside the kernel that sets the weight.
+    # The moment is kept, not the step: XLA then takes its root inside the kernel that sets the weight. Where no entry
+    # is rare it has not faded, and a second array as large as the weights need not be read and written each step.
     metric = {p: jnp.where(gradients[p] != 0, moments[p], old) for p, old in state.metric.items()}
     late = state.taken >= patience
-    sizes = {p: jnp.where((v == 0) & ~late, 0, optimizer.size(slots, v)) for p, v in metric.items()}
+    sizes = {p: jnp.where((v == 0) & ~late, 0, optimizer.size(slots, v)) for p, v in {**moments, **metric}.items()}
     return metric, sizes
 
 

@@ -306,3 +306,31 @@ def entries(
 def activation_name(layer: Any) -> str | None:
     """The name of a layer's activation, where it has a known one."""
     return activations.name_of(getattr(layer, "activation", None))
+
+
+RARE = 10  # batches between an entry's gradients, beyond which an optimizer's second moment fades by more than 1 %
+
+
+def with_rare_entries(
+    layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], x: Any, batch: int
+) -> tuple[str, ...]:
+    """The parameters that have entries which go many batches without a gradient.
+
+    In the first layer's kernel these are the rows of inputs that are seldom other than zero (a rare word's column); in
+    a module that is not taut's anything may be rare (an embedding's rows). Inputs that are zero in every row are dead,
+    not rare.
+    """
+    first = next(
+        (name for name, layer in zip(structure.names, layers, strict=True) if getattr(layer, "PARAMETERS", ())), None
+    )
+    out = []
+    for path, keys in structure.keys:
+        if not isinstance(layers[keys[0]], Layer):
+            out.append(path)
+        elif path == f"{first}/kernel":
+            columns = np.asarray(x).reshape(-1, params[path].shape[0]) if path in params else np.ones((1, 1))
+            share = (columns != 0).mean(axis=0)  # of the rows in which an input is not zero
+            rows = batch * len(columns) / len(x)
+            if ((share > 0) & (share * rows * RARE < 1)).any():
+                out.append(path)
+    return tuple(out)

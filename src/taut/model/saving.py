@@ -201,7 +201,8 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
             assert model.optimizer is not None
             optimizer, plan = model.optimizer.prepared(), model.plan
             trained = {e.path: values[e.path] for e in plan.entries if e.trainable}
-            state = _fill("training/", transforms.init(optimizer, plan, trained), tensors)
+            kept = {name.removeprefix("training/metric/") for name in tensors if name.startswith("training/metric/")}
+            state = _fill("training/", transforms.init(optimizer, plan, trained, kept), tensors)
             model._state = transforms.layout(optimizer, plan, trained), state
     if description["history"] is not None:
         model.history = _history(description["history"])

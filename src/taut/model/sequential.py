@@ -393,10 +393,11 @@ class Sequential:
         optimizer = self.optimizer.prepared()
         program, numbers = self._program(structure, plan, optimizer, loss)
         layout = transforms.layout(optimizer, plan, params)
+        rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.metric_paths else ()
         if fresh or self._state is None or self._state[0] != layout:
-            state = transforms.init(optimizer, plan, params)
+            state = transforms.init(optimizer, plan, params, rare)
         else:
-            state = self._state[1]
+            state = transforms.resume(optimizer, plan, self._state[1], params, rare)
         return Job(program, numbers, plan, optimizer, frozen, data, batch, Carry(params, rest, state), layout)
 
     @property
