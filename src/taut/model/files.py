@@ -30,7 +30,8 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], body: str) -> None:
     """
     import safetensors.numpy
 
-    metadata = {KEY: body, "digest": _digest(body, tensors)}
+    # One entry of metadata: safetensors writes several in an order of its own, and equal models give equal files.
+    metadata = {KEY: f"{_digest(body, tensors)}\n{body}"}
     payload = safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata)
     path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
     if not path.parent.is_dir():
@@ -80,12 +81,12 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
             f"{path}: cannot be read as a taut model file ({error}); it is truncated, or was never one. "
             f"A model file is what model.save(path) writes."
         ) from error
-    body = metadata.get(KEY)
-    if body is None:
+    digest, _, body = metadata.get(KEY, "").partition("\n")
+    if KEY not in metadata:
         raise ModelFileError(
             f"{path}: is a safetensors file, but holds no taut model; write one with model.save(path)."
         )
-    if metadata.get("digest") != _digest(body, tensors):
+    if digest != _digest(body, tensors):
         raise ModelFileError(f"{path}: its contents do not match its digest; the file was altered or damaged.")
     return tensors, body
 

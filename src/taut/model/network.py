@@ -320,15 +320,17 @@ def with_rare_entries(
     a module that is not taut's anything may be rare (an embedding's rows). Inputs that are zero in every row are dead,
     not rare.
     """
-    first = next(
-        (name for name, layer in zip(structure.names, layers, strict=True) if getattr(layer, "PARAMETERS", ())), None
-    )
+    first = None  # the taut layer that the data come to as they are
+    for name, layer in zip(structure.names, layers, strict=True):
+        if not isinstance(layer, Layer) or layer.PARAMETERS:
+            first = name
+            break
     out = []
     for path, keys in structure.keys:
         if not isinstance(layers[keys[0]], Layer):
             out.append(path)
-        elif path == f"{first}/kernel":
-            columns = np.asarray(x).reshape(-1, params[path].shape[0]) if path in params else np.ones((1, 1))
+        elif path == f"{first}/kernel" and path in params:
+            columns = np.asarray(x).reshape(-1, params[path].shape[0])
             share = (columns != 0).mean(axis=0)  # of the rows in which an input is not zero
             rows = batch * len(columns) / len(x)
             if ((share > 0) & (share * rows * RARE < 1)).any():
