@@ -492,7 +492,7 @@ def test_a_type_that_numpy_does_not_know(parts, tmp_path) -> None:
     mixed = {k: torch.tensor(v) for k, v in tensors.items()}
     for kind in (torch.bfloat16, torch.float8_e4m3fn):
         mixed["params/dense/bias"] = torch.zeros(4).to(kind)
-        save_file(mixed, tmp_path / "m.taut", {files.KEY: body, "digest": "0" * 64})
+        save_file(mixed, tmp_path / "m.taut", {files.KEY: "0" * 64 + "\n" + body})
         assert_refused(tmp_path / "m.taut")
 
 
