@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,6 +30,7 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "deserialize",
     "get",
+    "get_all",
     "serialize",
 ]
 
@@ -249,6 +250,19 @@ def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
             return _LossMetric(identifier.__name__, named)  # type: ignore[arg-type]
         return _FunctionMetric(getattr(identifier, "__name__", "metric"), identifier)
     raise TypeError(f"metric {identifier!r}: expected a name such as 'accuracy', a loss, or a function.")
+
+
+def get_all(identifiers: Sequence[Any], loss: losses.Loss | None = None) -> tuple[Metric, ...]:
+    """The metrics of a model; one whose name is taken is numbered, so that each has its own column in a History."""
+    found: dict[str, Metric] = {}
+    for identifier in identifiers:
+        metric = get(identifier, loss)
+        name, n = metric.name, 0
+        while name in found:
+            n += 1
+            name = f"{metric.name}_{n}"
+        found[name] = metric.named(name)
+    return tuple(found.values())
 
 
 def serialize(metric: Any) -> Any:

@@ -306,6 +306,13 @@ def test_metrics_by_name_object_and_function() -> None:
     assert model.evaluate(x_train, y) == list(scores.values())[:1] + list(scores.values())[3:]
 
 
+def test_metrics_of_one_name_have_a_column_each() -> None:
+    model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros", input_shape=(10,))])
+    model.compile(loss="mse", metrics=[lambda y, p: p + 1, lambda y, p: p + 2, "mae", "mae"])
+    values = model.evaluate(x_train, x_train[:, 9], return_dict=True)
+    assert {k: values[k] for k in list(values)[3:]} == {"<lambda>": 1, "<lambda>_1": 2, "mae": 0, "mae_1": 0}
+
+
 def test_accuracy_is_the_one_that_fits() -> None:
     x, y = x_train[:, :1], (x_train[:, 0] > 0).astype(int)
     sigmoid = keras.Sequential([keras.layers.Dense(1, activation="sigmoid", input_shape=(1,))])

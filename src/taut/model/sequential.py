@@ -252,7 +252,7 @@ class Sequential:
         return self.loss
 
     def _metrics(self) -> tuple[metrics.Metric, ...]:
-        return tuple(metrics.get(m, self.loss) for m in self.metrics)
+        return metrics.get_all(self.metrics, self.loss)
 
     def _program(
         self, structure: network.Structure, plan: Plan, optimizer: optimizers.Optimizer, loss: losses.Loss
