@@ -252,10 +252,10 @@ def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
     raise TypeError(f"metric {identifier!r}: expected a name such as 'accuracy', a loss, or a function.")
 
 
-def get_all(identifiers: Sequence[Any], loss: losses.Loss | None = None) -> tuple[Metric, ...]:
+def get_all(given: Sequence[Any], loss: losses.Loss | None = None) -> tuple[Metric, ...]:
     """The metrics of a model; one whose name is taken is numbered, so that each has its own column in a History."""
     found: dict[str, Metric] = {}
-    for identifier in identifiers:
+    for identifier in given:
         metric = get(identifier, loss)
         name, n = metric.name, 0
         while name in found:
