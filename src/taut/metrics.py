@@ -30,7 +30,6 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "deserialize",
     "get",
-    "get_all",
     "serialize",
 ]
 
