@@ -8,17 +8,27 @@ import numpy as np
 
 from taut.regularizers import (
     L0,
+    L1,
+    L1L2,
     MCP,
     SCAD,
     CappedL1,
     ExclusiveLasso,
+    GroupLasso,
     GroupLInf,
     GroupMCP,
     HoyerSquare,
     Huber,
     LHalf,
     LogSum,
+    Masked,
+    NuclearNorm,
+    Scaled,
     SparseGroupLasso,
+    SquaredDifferences,
+    SquaredOrthogonal,
+    SquaredSpectralNorm,
+    Towards,
 )
 from tests.laws.table import PenaltyRow, unit_axes
 
@@ -86,6 +96,27 @@ def picked(w: Array, lists: Any) -> list[Array]:
     return [np.concatenate([np.ravel(v) for v in (w[i] for i in g)]) for g in lists]
 
 
+def gates(w: Array, count: int = 1) -> list[Array]:
+    """Matrices of (fan-in, units), ``count`` of them side by side."""
+    return np.split(w.reshape(-1, w.shape[-1]), count, axis=1)
+
+
+def nuclear(w: Array, count: int = 1) -> float:
+    return float(sum(np.linalg.norm(m, "nuc") for m in gates(w, count)))
+
+
+def spectral(w: Array, count: int = 1) -> float:
+    return float(sum(np.linalg.norm(m, 2) ** 2 for m in gates(w, count)))
+
+
+def apart(m: Array) -> float:
+    return float(np.linalg.norm(m.T @ m - np.eye(m.shape[1])) ** 2)
+
+
+MATRICES = [(4, 3), (2, 2, 3)]
+HERE = np.asarray([[0.25, -1.0, 0.0], [2.0, 0.5, 0.75], [0.0, 0.0, -0.5], [1.0, 0.125, 3.0]])
+KEPT = np.asarray([[1, 0, 1], [0, 0, 1], [1, 1, 1], [1, 0, 1]])
+
 PROXIMAL = [
     PenaltyRow(Huber(0.7, 0.6), lambda w: 0.7 * huber(w, 0.6)),
     PenaltyRow(MCP(0.7, 1.7), lambda w: sum(mcp(x, 0.7, 1.7) for x in w.flat)),
@@ -129,6 +160,23 @@ PROXIMAL = [
         [(4, 3)],
     ),
     PenaltyRow(GroupLInf(0.7, by=(2, 1)), lambda w: 0.7 * sum(np.max(np.abs(v)) for v in blocks(w)), [(4, 3)]),
+    PenaltyRow(Towards(L1(0.5), 0.25), lambda w: 0.5 * l1(w - 0.25)),
+    PenaltyRow(
+        Towards(L1L2(0.1, 0.2) + GroupLasso(0.4), HERE),
+        lambda w: 0.1 * l1(w - HERE) + 0.2 * np.sum((w - HERE) ** 2) + 0.4 * total_l2(units(w - HERE)),
+        [(4, 3)],
+    ),
+    PenaltyRow(Masked(L1(0.5), [True, False, True]), lambda w: 0.5 * l1(w * [1, 0, 1]), MATRICES),
+    PenaltyRow(Masked(GroupLasso(0.7), KEPT), lambda w: 0.7 * total_l2(units(w * KEPT)), [(4, 3)]),
+    PenaltyRow(Masked(ExclusiveLasso(0.3), KEPT), lambda w: 0.3 * sum(l1(v) ** 2 for v in units(w * KEPT)), [(4, 3)]),
+    PenaltyRow(
+        Towards(Masked(LogSum(0.3, 0.3), KEPT), HERE),
+        lambda w: 0.3 * float(np.sum(np.log1p(np.abs((w - HERE) * KEPT) / 0.3))),
+        [(4, 3)],
+    ),
+    PenaltyRow(Scaled(MCP(0.7, 1.7), 0.3), lambda w: 0.3 * sum(mcp(x, 0.7, 1.7) for x in w.flat)),
+    PenaltyRow(Scaled(L1(0.5), 0.0), lambda w: 0.0),
+    PenaltyRow(Scaled(L1(0.5) + GroupLasso(0.4), 0.5) + L1(0.1), lambda w: 0.35 * l1(w) + 0.2 * total_l2(units(w))),
 ]
 
 # Exact with one step a group; of steps that differ there, the smallest counts.
@@ -142,10 +190,27 @@ ONE_STEP = [
         ),
         "filter",
     ),
+    (PenaltyRow(NuclearNorm(0.7), lambda w: 0.7 * nuclear(w), MATRICES), "all"),
+    (PenaltyRow(NuclearNorm(0.4, blocks=3), lambda w: 0.4 * nuclear(w, 3), MATRICES), "unit"),
+    (PenaltyRow(SquaredSpectralNorm(0.7), lambda w: 0.7 * spectral(w), MATRICES), "all"),
+    (PenaltyRow(SquaredSpectralNorm(0.4, blocks=3), lambda w: 0.4 * spectral(w, 3), MATRICES), "unit"),
+    (PenaltyRow(Scaled(NuclearNorm(0.7), 0.5), lambda w: 0.35 * nuclear(w), MATRICES), "all"),
 ]
 
 VALUE_ONLY = [
     PenaltyRow(HoyerSquare(0.3), lambda w: 0.3 * hoyer(w)),
+    PenaltyRow(SquaredDifferences(0.3), lambda w: 0.3 * float(np.sum(np.diff(w, axis=0) ** 2))),
+    PenaltyRow(SquaredDifferences(0.3, axis=-1, order=2), lambda w: 0.3 * float(np.sum(np.diff(w, n=2, axis=-1) ** 2))),
+    PenaltyRow(SquaredOrthogonal(0.3), lambda w: 0.3 * apart(gates(w)[0]), MATRICES),
+    PenaltyRow(SquaredOrthogonal(0.3, "rows"), lambda w: 0.3 * apart(gates(w)[0].T), MATRICES),
+    PenaltyRow(
+        SquaredOrthogonal(0.3, "columns", blocks=3), lambda w: 0.3 * sum(apart(m) for m in gates(w, 3)), MATRICES
+    ),
+    PenaltyRow(Masked(NuclearNorm(0.3), KEPT), lambda w: 0.3 * nuclear(w * KEPT), [(4, 3)]),
+    PenaltyRow(Scaled(HoyerSquare(0.3), 2.0), lambda w: 0.6 * hoyer(w)),
+    PenaltyRow(
+        Towards(SquaredDifferences(0.3), HERE), lambda w: 0.3 * float(np.sum(np.diff(w - HERE, axis=0) ** 2)), [(4, 3)]
+    ),
 ]
 
 

@@ -15,6 +15,9 @@ from skglm.utils.prox_funcs import prox_05, prox_log_sum, prox_SCAD, value_MCP, 
 
 from taut.regularizers import (
     L0,
+    L1,
+    L1L2,
+    L2,
     MCP,
     SCAD,
     CappedL1,
@@ -28,7 +31,15 @@ from taut.regularizers import (
     KLSparsity,
     LHalf,
     LogSum,
+    Masked,
+    NuclearNorm,
+    Plain,
+    Scaled,
     SparseGroupLasso,
+    SquaredDifferences,
+    SquaredOrthogonal,
+    SquaredSpectralNorm,
+    Towards,
 )
 
 STEPS = [0.05, 0.7, 1.0, 2.5, 6.0, 40.0]
@@ -342,3 +353,140 @@ def test_groups_that_are_no_numbers_are_refused() -> None:
     for groups in (["a"], [[0.5]], 3):
         with pytest.raises(TypeError, match="lists of indices"):
             ExclusiveLasso(0.1, by="input", groups=groups)
+
+
+# --- matrices, axes, and regularizers made of others --------------------------------------------------------
+
+
+def test_nuclear_prox_is_scipys_by_factors() -> None:
+    # min λ(‖A‖² + ‖B‖²)/2 + ‖AB − w‖²/(2s) over full factors is the proximal problem (Srebro et al., 2005).
+    rng = np.random.default_rng(6)
+    w, lam, step = rng.normal(size=(4, 3)) * 2, 0.8, 0.9
+
+    def value(v: Any) -> Any:
+        a, b = v[:12].reshape(4, 3), v[12:].reshape(3, 3)
+        off = (a @ b - w) / step
+        return lam * np.sum(v**2) / 2 + step * np.sum(off**2) / 2, np.concatenate(
+            [(lam * a + off @ b.T).ravel(), (lam * b + a.T @ off).ravel()]
+        )
+
+    found = scipy.optimize.minimize(
+        value, rng.normal(size=21), jac=True, method="L-BFGS-B", options={"ftol": 1e-16, "gtol": 1e-10, "maxiter": 5000}
+    ).x
+    z = NuclearNorm(lam).prox(w, step)
+    np.testing.assert_allclose(z, found[:12].reshape(4, 3) @ found[12:].reshape(3, 3), atol=2e-5)
+
+
+def test_spectral_prox_is_scipys() -> None:
+    # scipy.optimize, without derivatives: the penalty has kinks where singular values meet.
+    w, term = np.asarray([[1.5, 0.3], [-0.4, 1.2]]), SquaredSpectralNorm(0.6)
+    for step in (0.2, 3.0):
+
+        def objective(v: Any, step: float = step) -> float:
+            return 0.6 * np.linalg.norm(v.reshape(2, 2), 2) ** 2 + float(np.sum((v - w.ravel()) ** 2)) / (2 * step)
+
+        z = term.prox(w, step)
+        options = {"xatol": 1e-10, "fatol": 1e-14, "maxiter": 4000, "maxfev": 4000}
+        best = scipy.optimize.minimize(objective, z.ravel() + 0.05, method="Nelder-Mead", options=options)
+        assert objective(z.ravel()) <= best.fun + 1e-12
+        np.testing.assert_allclose(z.ravel(), best.x, atol=1e-5)
+
+
+def test_packed_gates_and_convolutions_are_matrices() -> None:
+    rng = np.random.default_rng(7)
+    packed = rng.normal(size=(5, 8))  # four gates of two units
+    apart = np.concatenate([NuclearNorm(0.5).prox(g, 0.7) for g in np.split(packed, 4, axis=1)], axis=1)
+    np.testing.assert_allclose(NuclearNorm(0.5, blocks=4).prox(packed, 0.7), apart, atol=1e-14)
+    heads = packed.reshape(5, 4, 2)  # attention: fan-in 5, four heads of two
+    np.testing.assert_allclose(
+        NuclearNorm(0.5, blocks=4).prox(heads, 0.7, fan_in=(0,)), apart.reshape(5, 4, 2), atol=1e-14
+    )
+    kernel = rng.normal(size=(3, 2, 4, 5))
+    flat = kernel.reshape(24, 5)
+    for term in (NuclearNorm(0.5), SquaredSpectralNorm(0.5)):
+        assert float(term(kernel)) == pytest.approx(float(term(flat)), rel=1e-12)
+        np.testing.assert_allclose(term.prox(kernel, 0.7).reshape(24, 5), term.prox(flat, 0.7), atol=1e-14)
+    torchs = kernel.transpose(3, 2, 0, 1)  # (out, in, rows, columns), as PyTorch keeps it
+    got = SquaredSpectralNorm(0.5).prox(torchs, 0.7, fan_in=(1, 2, 3))
+    np.testing.assert_allclose(got.transpose(2, 3, 1, 0), SquaredSpectralNorm(0.5).prox(kernel, 0.7), atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [NuclearNorm(0.3), SquaredSpectralNorm(0.3), SquaredOrthogonal(0.3), SquaredDifferences(0.3, order=2)],
+    ids=str,
+)
+def test_matrix_gradients_are_finite_and_right(term: Any) -> None:
+    w = np.random.default_rng(8).normal(size=(4, 3))
+    slope = jax.jit(jax.grad(lambda x: term(x)))
+    got = np.asarray(slope(jnp.asarray(w, jnp.float32)))
+    for i, j in ((0, 1), (3, 2)):
+        e = np.zeros_like(w)
+        e[i, j] = 1e-6
+        assert got[i, j] == pytest.approx((float(term(w + e)) - float(term(w - e))) / 2e-6, rel=1e-3, abs=1e-4)
+    for x in (np.zeros((4, 3)), np.eye(4, 3)):
+        assert np.isfinite(np.asarray(slope(jnp.asarray(x, jnp.float32)))).all()
+    for x in (np.zeros((0, 3)), np.zeros((3, 0))):
+        assert np.isfinite(float(term(x)))
+    if term.has_prox:
+        assert not np.any(term.prox(np.zeros((4, 3)), 0.5))
+        assert term.prox(w.astype(np.float16), 0.5).dtype == np.float16
+        many = jax.jit(jax.vmap(lambda x: term.prox(x, 0.5)))(jnp.asarray([w, 2 * w], jnp.float32))
+        np.testing.assert_allclose(many[1], term.prox(2 * w, 0.5), atol=1e-5)
+
+
+def test_what_is_no_matrix_is_refused() -> None:
+    for term in (NuclearNorm(0.1), SquaredSpectralNorm(0.1), SquaredOrthogonal(0.1)):
+        with pytest.raises(ValueError, match="only one of them"):
+            term(np.ones(3))
+        with pytest.raises(ValueError, match="blocks do not divide"):
+            type(term)(0.1, blocks=2)(np.ones((4, 3)))
+        with pytest.raises(ValueError, match="at least 1"):
+            type(term)(0.1, blocks=0)
+        with pytest.raises(TypeError, match="integer"):
+            type(term)(0.1, blocks=1.5)
+    with pytest.raises(ValueError, match="mode must be"):
+        SquaredOrthogonal(0.1, "diagonal")
+    with pytest.raises(ValueError, match="does not exist"):
+        SquaredDifferences(0.1, axis=2)(np.ones((4, 3)))
+    with pytest.raises(ValueError, match="at least 1"):
+        SquaredDifferences(0.1, order=0)
+
+
+def test_towards_is_scipys() -> None:
+    # scipy.optimize.minimize_scalar, entry by entry.
+    rng = np.random.default_rng(9)
+    w, here, step = rng.normal(size=(3, 6)) * 2
+    step = np.exp(step)
+    z = Towards(L1L2(0.4, 0.2), here).prox(w, step)
+    for x, h, s, got in zip(w, here, step, z, strict=True):
+
+        def objective(p: float, x: float = x, h: float = h, s: float = s) -> float:
+            return 0.4 * abs(p - h) + 0.2 * (p - h) ** 2 + (p - x) ** 2 / (2 * s)
+
+        best = scipy.optimize.minimize_scalar(objective, bounds=(-10, 10), method="bounded", options={"xatol": 1e-10})
+        assert objective(got) <= best.fun + 1e-14
+        assert got == pytest.approx(best.x, abs=1e-6)
+    # A weight that does not earn its change is the reference, exactly.
+    np.testing.assert_array_equal(Towards(L1(100.0), here).prox(w, 1.0), here)
+
+
+def test_regularizers_made_of_others_say_what_they_are() -> None:
+    assert Towards(L2(0.1), 0.0).smooth and not Towards(L1(0.1), 0.0).smooth
+    assert Scaled(MCP(0.1), 2.0).has_prox and not Scaled(MCP(0.1), 2.0).convex
+    assert not Masked(NuclearNorm(0.1), 1.0).has_prox and Masked(GroupLasso(0.1), 1.0).has_prox
+    assert Scaled(NuclearNorm(0.1), 2.0).metric == "group" and Scaled(L1(0.1), 2.0).metric == "entry"
+    plain = Scaled(lambda w: (w**2).sum(), 3.0)
+    assert isinstance(plain.term, Plain) and float(plain(np.asarray([1.0, 2.0]))) == 15.0
+    with pytest.raises(TypeError, match="cannot be saved"):
+        plain.get_config()
+    with pytest.raises(TypeError, match="acts as a whole"):
+        Scaled(L1(0.1).acting("gradient"), 2.0)
+    with pytest.raises(TypeError, match="Towards\\(Masked"):
+        Masked(Towards(L1(0.1), 1.0), 1.0)
+    with pytest.raises(ValueError, match="does not fit"):
+        Towards(L1(0.1), [1.0, 2.0])(np.ones(3))
+    with pytest.raises(ValueError, match="does not fit"):
+        Masked(L1(0.1), [True, False]).prox(np.ones(3), 0.1)
+    with pytest.raises(ValueError, match="booleans"):
+        Masked(L1(0.1), [0.5, 1.0])

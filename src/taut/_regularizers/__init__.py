@@ -14,6 +14,8 @@ from taut._regularizers.entrywise import (
     LogSum,
 )
 from taut._regularizers.groups import ExclusiveLasso, GroupLInf, GroupMCP, SparseGroupLasso
+from taut._regularizers.made import Masked, Scaled, Towards
+from taut._regularizers.shapes import NuclearNorm, SquaredDifferences, SquaredOrthogonal, SquaredSpectralNorm
 
 __all__ = [
     "L0",
@@ -29,7 +31,14 @@ __all__ = [
     "KLSparsity",
     "LHalf",
     "LogSum",
+    "Masked",
+    "NuclearNorm",
+    "Scaled",
     "SparseGroupLasso",
+    "SquaredDifferences",
+    "SquaredOrthogonal",
+    "SquaredSpectralNorm",
+    "Towards",
 ]
 
 for _name in __all__:

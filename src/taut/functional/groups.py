@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from taut.functional._control import climb
-from taut.functional._dtype import Array, Namespace, Number, namespace, narrow, number, real, widen
+from taut.functional._dtype import Array, Namespace, Number, namespace, narrow, real, widen
 from taut.functional._entry import ready, signed, size
 from taut.functional._newton import LIMIT
 from taut.functional._norms import largest, positive, root_sum_squares, total

@@ -1,0 +1,166 @@
+"""Penalties on weights as matrices, and along an axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from taut import errors
+from taut._regularizer import Regularizer
+from taut._regularizers._checks import whole
+from taut._term import number
+from taut.functional import activity, matrices
+from taut.functional._axes import Axes, resolve
+from taut.functional._dtype import Array, Number, shape_of
+
+
+@dataclass(frozen=True, eq=False)
+class NuclearNorm(Regularizer):
+    """Adds ``strength`` times the sum of the singular values: kernels of low rank.
+
+    The matrix is (fan-in × units), a convolution's fan-in flattened. Its proximal map soft-thresholds the singular
+    values. It is exact with one step a matrix; with steps that differ no exact map is known, and the smallest
+    serves for the whole matrix, with which the objective still descends.
+
+    Args:
+        strength: ≥ 0. None means 0.01.
+        blocks: the units are that many matrices side by side, each on its own: 4 for an LSTM's packed gates, 3 for a
+            GRU's, the number of heads for attention.
+
+    Raises:
+        ValueError: a negative strength; when called, weights without rows or columns, or blocks that do not divide.
+
+    Reference: Fazel, Hindi & Boyd (2001); Cai, Candès & Shen, singular value thresholding (2010).
+
+    >>> import numpy as np
+    >>> NuclearNorm(1.0).prox(np.asarray([[3.0, 0.0], [0.0, 0.5]]), step=1.0).round(4) + 0.0
+    array([[2., 0.],
+           [0., 0.]])
+    """
+
+    smooth: ClassVar[bool] = False
+    has_prox: ClassVar[bool] = True
+    metric: ClassVar[str] = "group"
+    strength: Number = number(0.01, errors.not_negative)
+    blocks: int = 1
+
+    def validate(self) -> None:
+        whole("NuclearNorm", "blocks", self.blocks, 1)
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        return matrices.nuclear_norm(w, self.strength, resolve(None, fan_in, shape_of(w)), self.blocks)
+
+    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
+        return matrices.shrink_nuclear(w, step, self.strength, resolve(None, fan_in, shape_of(w)), self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredSpectralNorm(Regularizer):
+    """Adds ``strength`` times the square of the largest singular value: layers that do not amplify.
+
+    The matrix is (fan-in × units). Its proximal map cuts the largest singular values; exact with one step a matrix,
+    otherwise the smallest step serves for the whole matrix.
+
+    Args:
+        strength: ≥ 0. None means 0.01.
+        blocks: matrices side by side; see NuclearNorm.
+
+    Raises:
+        ValueError: as NuclearNorm.
+
+    Reference: Yoshida & Miyato, Spectral norm regularization (2017).
+
+    >>> import numpy as np
+    >>> SquaredSpectralNorm(1.0).prox(np.asarray([[3.0, 0.0], [0.0, 0.5]]), step=0.5).round(4) + 0.0
+    array([[1.5, 0. ],
+           [0. , 0.5]])
+    """
+
+    smooth: ClassVar[bool] = False
+    has_prox: ClassVar[bool] = True
+    metric: ClassVar[str] = "group"
+    strength: Number = number(0.01, errors.not_negative)
+    blocks: int = 1
+
+    def validate(self) -> None:
+        whole("SquaredSpectralNorm", "blocks", self.blocks, 1)
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        return matrices.spectral_square(w, self.strength, resolve(None, fan_in, shape_of(w)), self.blocks)
+
+    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
+        return matrices.shrink_spectral(w, step, self.strength, resolve(None, fan_in, shape_of(w)), self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredOrthogonal(Regularizer):
+    """Adds ``strength * ||transpose(W) @ W - I||**2`` (Frobenius): units whose weights are orthonormal.
+
+    It is smooth, bounds lengths as well as angles (OrthogonalRegularizer: angles alone), and acts by gradient.
+
+    Args:
+        strength: ≥ 0. None means 0.01.
+        mode: "columns" (units), "rows" (the fan-in), or "shorter": whichever there are fewer of, since more
+            vectors than dimensions cannot be orthonormal.
+        blocks: matrices side by side; see NuclearNorm.
+
+    Raises:
+        ValueError: another mode; otherwise as NuclearNorm.
+
+    Reference: Bansal, Chen & Wang, Can we gain more from orthogonality regularizations? (2018).
+
+    >>> import numpy as np
+    >>> float(SquaredOrthogonal(1.0)(np.asarray([[1.0, 1.0], [0.0, 1.0]])))
+    3.0
+    """
+
+    convex: ClassVar[bool] = False
+    strength: Number = number(0.01, errors.not_negative)
+    mode: str = "shorter"
+    blocks: int = 1
+
+    def validate(self) -> None:
+        whole("SquaredOrthogonal", "blocks", self.blocks, 1)
+        if self.mode not in ("rows", "columns", "shorter"):
+            raise ValueError(
+                f"SquaredOrthogonal(mode={errors.shown(self.mode)}): mode must be 'rows', 'columns' or 'shorter'."
+            )
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        axes = resolve(None, fan_in, shape_of(w))
+        return matrices.orthogonality(w, self.strength, axes, self.mode, self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredDifferences(Regularizer):
+    """Adds ``strength`` times the squared differences of neighbours along an axis: smooth profiles.
+
+    It acts by gradient.
+
+    Args:
+        strength: ≥ 0. None means 0.01.
+        axis: the axis whose neighbours are compared: 0 is the inputs of a Dense kernel, the time of a Conv1D's.
+        order: 1 pulls towards constants, 2 (differences of differences) towards straight lines.
+
+    Raises:
+        ValueError: a negative strength, an order below 1, or (when called) an axis that does not exist.
+
+    Reference: Eilers & Marx, Flexible smoothing with B-splines and penalties (1996).
+
+    >>> import numpy as np
+    >>> float(SquaredDifferences(1.0)(np.asarray([0.0, 1.0, 3.0])))
+    5.0
+    """
+
+    strength: Number = number(0.01, errors.not_negative)
+    axis: int = 0
+    order: int = 1
+
+    def validate(self) -> None:
+        whole("SquaredDifferences", "order", self.order, 1)
+        if not errors._is_integer(self.axis):
+            raise TypeError(f"SquaredDifferences(axis={errors.shown(self.axis)}): axis must be an integer.")
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        (axis,) = resolve(self.axis, None, shape_of(w))
+        return activity.squared_differences(w, self.strength, axis, self.order)
