@@ -9,18 +9,30 @@ from typing import Any
 import numpy as np
 
 from taut.constraints import (
+    NM,
+    PSD,
     Diagonal,
     Fixed,
+    GroupL1Ball,
     HalfSpace,
     L1Ball,
     LInfBall,
+    LowRank,
     Masked,
     MaxNorm,
+    Monotone,
     NonNeg,
     NonPositive,
+    NuclearBall,
+    Orthogonal,
+    Radial,
     Simplex,
+    Skew,
+    SpectralNorm,
     StochasticColumns,
     StochasticRows,
+    Symmetric,
+    TopK,
     Triangular,
     UnitSum,
     ZeroMean,
@@ -132,6 +144,30 @@ def _masked(place: Drawn) -> Drawn:
     )
 
 
+def ringed() -> Drawn:
+    """One value a ring, the ring's number being the larger distance from the centre."""
+
+    def ring(z: Array) -> Array:
+        middle = (z.shape[0] - 1) / 2
+        far = np.abs(np.arange(z.shape[0]) - middle)
+        return np.floor(np.maximum(far[:, None], far[None, :])).astype(int)
+
+    def round_off(z: Array, values: Callable[[Array], Array]) -> Array:
+        at, out = ring(z), np.zeros_like(z)
+        for k in np.unique(at):
+            out[at == k] = values(z[at == k])
+        return out
+
+    return Drawn(
+        draw=lambda rng, like: round_off(like, lambda part: noise(rng, part[0])),
+        out=lambda z: float(np.max(np.abs(z - round_off(z, lambda part: part[0])))),
+    )
+
+
+def group_sum(w: Array) -> Array:
+    return np.sum(norms(w, unit_axes(w)), keepdims=True)
+
+
 _values = np.round(np.random.default_rng(0).normal(size=3), 2)
 _mask = np.asarray([[1, 0, 1], [0, 0, 1], [1, 1, 1], [0, 1, 0]], bool)
 _normal = np.asarray([0.5, -1.0, 2.0, 0.25])
@@ -152,6 +188,7 @@ ENTRIES = [
         shapes=MATRICES,
     ),
     SetRow(Diagonal(), zeros(lambda w: np.broadcast_to(~np.eye(*w.shape[-2:], dtype=bool), w.shape)), shapes=MATRICES),
+    SetRow(Radial(), ringed(), shapes=[(3, 3, 1, 2), (4, 4, 2, 1)]),
     SetRow(Masked(NonNeg(), _mask), Place(np.where(_mask, 0.0, -np.inf)), shapes=[(4, 3)]),
     SetRow(Masked(MaxNorm(1.1), _mask), _masked(ball(lambda w: norms(w, unit_axes(w)), 1.1)), shapes=[(4, 3)]),
     SetRow(Masked(L1Ball(1.1), _mask), _masked(ball(l1_norms, 1.1)), shapes=[(4, 3)]),
@@ -168,7 +205,153 @@ SUMS = [
     SetRow(HalfSpace(_normal, 0.7), below(_normal, 0.7), shapes=[(4, 3)]),
     SetRow(HalfSpace(_normal.reshape(2, 2), -0.7), below(_normal, -0.7), shapes=[(2, 2, 3)]),
     SetRow(L1Ball(1.3), ball(l1_norms, 1.3)),
+    SetRow(GroupL1Ball(1.4), ball(group_sum, 1.4), tolerance=1e-11),
     SetRow(L1Ball(0.9, axis=-1), ball(lambda w: np.sum(np.abs(w), axis=-1, keepdims=True), 0.9)),
 ]
 
-SETS = [*ENTRIES, *SUMS]
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+def rising(axis: int, sign: int) -> Drawn:
+    def draw(rng: Rng, like: Array) -> Array:
+        steps = noise(rng, like)
+        steps = np.where(rng.uniform(size=like.shape) < 0.5, np.abs(steps), 0.0)
+        return sign * (np.cumsum(steps, axis=axis) + rng.normal())
+
+    return Drawn(draw=draw, out=lambda z: float(np.max(-sign * np.diff(z, axis=axis))))
+
+
+ORDER = [
+    SetRow(Monotone(), rising(0, 1), shapes=[(4, 3), (6,)]),
+    SetRow(Monotone(False, axis=-1), rising(-1, -1)),
+    SetRow(Monotone(axis=0), rising(0, 1), shapes=[(7, 2), (2, 2, 3)]),
+]
+
+
+# --- few entries ------------------------------------------------------------------------------------------------------
+
+
+def few(k: int, axes: Callable[[Array], tuple[int, ...]], block: int | None = None) -> Drawn:
+    """At most ``k`` entries other than zero in every slice over ``axes`` (of every ``block`` of its last one)."""
+
+    def slices(z: Array) -> Array:
+        at = axes(z)
+        flat = np.moveaxis(z, at, range(-len(at), 0))
+        lead = flat.shape[: z.ndim - len(at)]
+        return flat.reshape(*lead, -1, block) if block else flat.reshape(*lead, -1)
+
+    def mask(rng: Rng, z: Array) -> Array:
+        at = axes(z)
+        rank = slices(rng.uniform(size=z.shape)).argsort(axis=-1).argsort(axis=-1)
+        shape = [n for a, n in enumerate(z.shape) if a not in at] + [z.shape[a] for a in at]
+        return np.moveaxis((rank < k).reshape(shape), range(-len(at), 0), at)
+
+    def near(rng: Rng, z: Array) -> list[Array]:
+        own = [z + reach * noise(rng, z) * (z != 0) for reach in (1e-4, 1e-2, 0.3) for _ in range(4)]
+        return own + [noise(rng, z) * mask(rng, z) for _ in range(8)]
+
+    return Drawn(
+        draw=lambda rng, like: noise(rng, like) * mask(rng, like),
+        out=lambda z: float(np.max(np.sum(slices(z) != 0, axis=-1) - k)),
+        near=near,
+    )
+
+
+SPARSITY = [
+    SetRow(TopK(2), few(2, unit_axes)),
+    SetRow(TopK(5, per="tensor"), few(5, lambda w: tuple(range(w.ndim)))),
+    SetRow(TopK(1, axis=-1), few(1, lambda w: (w.ndim - 1,))),
+    SetRow(NM(2, 4), few(2, lambda w: (0,), 4), shapes=[(4, 3), (8,)]),
+    SetRow(NM(1, 2, axis=1), few(1, lambda w: (1,), 2), shapes=[(3, 4), (2, 2, 3)]),
+]
+
+
+# --- matrices ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chosen(SetRow):
+    """A set whose nearest point is not always one: the libraries may choose differently where it is not."""
+
+    unique: bool = False
+
+
+def flat(w: Array) -> Array:
+    return np.reshape(w, (-1, w.shape[-1]))
+
+
+def singular(w: Array) -> Array:
+    return np.linalg.svd(flat(w), compute_uv=False)
+
+
+def spectrum(change: Callable[[Rng, Array], Array], out: Callable[[Array], float], convex: bool) -> Drawn:
+    """Matrices made of random singular vectors and of singular values that ``change`` gives."""
+
+    def draw(rng: Rng, like: Array) -> Array:
+        u, s, vt = np.linalg.svd(flat(noise(rng, like)), full_matrices=False)
+        return np.reshape((u * change(rng, s)) @ vt, like.shape)
+
+    def near(rng: Rng, z: Array) -> list[Array]:
+        found: list[Array] = []
+        for reach in (1e-4, 1e-2, 0.3, 1.0):
+            for _ in range(5):
+                u, s, vt = np.linalg.svd(flat(z + reach * rng.normal(size=z.shape)), full_matrices=False)
+                found.append(np.reshape((u * change(rng, s)) @ vt, z.shape))
+        return found
+
+    return Drawn(draw=draw, out=out, near=None if convex else near)
+
+
+def mirrored(sign: int) -> Drawn:
+    def draw(rng: Rng, like: Array) -> Array:
+        z = noise(rng, like)
+        return z + sign * np.swapaxes(z, -1, -2)
+
+    return Drawn(draw=draw, out=lambda z: float(np.max(np.abs(z - sign * np.swapaxes(z, -1, -2)))))
+
+
+def _gram(rng: Rng, like: Array) -> Array:
+    z = noise(rng, like)
+    gram = z @ np.swapaxes(z, -1, -2)
+    return gram + np.eye(like.shape[-1]) * 0.05 * np.abs(gram).max()
+
+
+def _indefinite(z: Array) -> float:
+    values = np.linalg.eigvalsh((z + np.swapaxes(z, -1, -2)) / 2)
+    relative = -values.min() / max(np.abs(values).max(), 1e-300)
+    return max(float(relative), float(np.max(np.abs(z - np.swapaxes(z, -1, -2)))))
+
+
+SQUARE = [(3, 3), (2, 3, 3)]
+MATRIX = [
+    SetRow(
+        SpectralNorm(0.8),
+        spectrum(lambda rng, s: np.minimum(s, 0.78), lambda z: float(singular(z)[0] - 0.8), True),
+        shapes=MATRICES,
+    ),
+    SetRow(
+        NuclearBall(1.2),
+        spectrum(lambda rng, s: 1.15 * s / max(s.sum(), 1.15), lambda z: float(singular(z).sum() - 1.2), True),
+        shapes=MATRICES,
+    ),
+    Chosen(
+        LowRank(2),
+        spectrum(
+            lambda rng, s: np.where(np.arange(s.size) < 2, s, 0.0),
+            lambda z: float(singular(z)[2] / max(singular(z)[0], 1e-300)),
+            False,
+        ),
+        shapes=MATRICES,
+    ),
+    Chosen(
+        Orthogonal(),
+        spectrum(lambda rng, s: np.ones_like(s), lambda z: float(np.max(np.abs(singular(z) - 1))), False),
+        shapes=MATRICES,
+    ),
+    SetRow(Symmetric(), mirrored(1), shapes=SQUARE),
+    SetRow(Skew(), mirrored(-1), shapes=SQUARE),
+    SetRow(PSD(), Drawn(draw=_gram, out=_indefinite), shapes=SQUARE),
+]
+
+SETS = [*ENTRIES, *SUMS, *ORDER, *SPARSITY, *MATRIX]

@@ -35,6 +35,8 @@ def test_gradients_are_finite_under_jit_and_vmap(row: SetRow) -> None:
     x = jnp.asarray(np.stack(awkward(row.shapes[0])), jnp.float32)
     slope = jax.jit(jax.vmap(jax.grad(lambda v: jnp.sum(row.term(v) * weigh))))(x)
     assert bool(jnp.all(jnp.isfinite(slope)))
+    if not getattr(row, "unique", True):
+        return
     together = jax.jit(jax.vmap(row.term))(x)
     for w, z in zip(x, together, strict=True):
         alone = laws.run("jax", "project", row.term, w)

@@ -48,7 +48,7 @@ def test_nothing_feasible_is_closer(row: SetRow, library: str, dtype: str) -> No
     check()
 
 
-@pytest.mark.parametrize("row", SETS, ids=str)
+@pytest.mark.parametrize("row", [r for r in SETS if getattr(r, "unique", True)], ids=str)
 def test_libraries_agree(row: SetRow) -> None:
     @settings(max_examples=6)
     @given(laws.draws(row.shapes[:1]))

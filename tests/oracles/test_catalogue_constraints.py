@@ -8,9 +8,33 @@ from typing import Any
 import numpy as np
 import optax.projections
 import pytest
-from scipy.optimize import brentq, minimize
+from scipy.linalg import polar
+from scipy.optimize import brentq, isotonic_regression, minimize
 
-from taut.constraints import HalfSpace, L1Ball, Simplex, UnitSum, ZeroMean
+from taut.constraints import (
+    NM,
+    PSD,
+    Fixed,
+    GroupL1Ball,
+    HalfSpace,
+    L1Ball,
+    LowRank,
+    Masked,
+    Monotone,
+    NuclearBall,
+    Orthogonal,
+    Radial,
+    Simplex,
+    Skew,
+    SpectralNorm,
+    StochasticRows,
+    Symmetric,
+    TopK,
+    Triangular,
+    UnitSum,
+    ZeroMean,
+    Zeros,
+)
 
 RNG = np.random.default_rng(7)
 VECTORS = [RNG.normal(size=7) * scale for scale in (0.1, 1.0, 10.0)]
@@ -63,3 +87,123 @@ def test_affine_sets_beside_their_closed_forms() -> None:
     for b in (-3.0, a @ w + 1.0):
         want = w - METRIC * a * max(a @ w - b, 0) / np.sum(METRIC * a * a)
         np.testing.assert_allclose(HalfSpace(a, b)(w, step=METRIC), want, atol=1e-12)
+
+
+def test_group_ball_beside_scipy() -> None:
+    # SciPy's SLSQP where no group dies; brentq where a group is one entry, and so the set the L1 ball.
+    w, step = RNG.normal(size=(4, 3)) + 2, np.exp(RNG.normal(size=(4, 3)) / 4)
+    room = {"type": "ineq", "fun": lambda z: 8.0 - np.sum(np.linalg.norm(z.reshape(4, 3), axis=0))}
+    for metric in (np.ones((4, 3)), step):
+
+        def distance(z: Any, metric: Any = metric) -> Any:
+            return np.sum((z.reshape(4, 3) - w) ** 2 / (2 * metric))
+
+        done = minimize(distance, w.ravel() / 3, constraints=[room], method="SLSQP", options={"ftol": 1e-14})
+        np.testing.assert_allclose(GroupL1Ball(8.0)(w, step=metric), done.x.reshape(4, 3), atol=1e-5)
+    v = VECTORS[2]
+    want = np.sign(v) * waterline(np.abs(v), METRIC, 3.0)
+    np.testing.assert_allclose(GroupL1Ball(3.0, axis=())(v, step=METRIC), want, atol=1e-10)
+
+
+def test_radial_beside_the_mean_of_each_ring() -> None:
+    # numpy's mean over rings that are listed by hand.
+    w = RNG.normal(size=(3, 3, 2, 4))
+    edge = np.ones((3, 3), bool)
+    edge[1, 1] = False
+    want = w.copy()
+    want[edge] = w[edge].mean(axis=0)
+    np.testing.assert_allclose(Radial()(w), want, atol=1e-14)
+
+
+def test_monotone_beside_scipy() -> None:
+    # scipy.optimize.isotonic_regression, line by line, in a metric.
+    w, step = RNG.normal(size=(40, 3)), np.exp(RNG.normal(size=(40, 3)))
+    for increasing in (True, False):
+        want = [isotonic_regression(w[:, j], weights=1 / step[:, j], increasing=increasing).x for j in range(3)]
+        np.testing.assert_allclose(Monotone(increasing)(w, step=step), np.stack(want, axis=1), atol=1e-12)
+
+
+def test_few_entries_beside_a_sort() -> None:
+    # numpy's argsort; without ties there is one answer.
+    w = RNG.normal(size=(9, 5))
+    order = np.argsort(-np.abs(w), axis=0).argsort(axis=0)
+    np.testing.assert_array_equal(TopK(4)(w), np.where(order < 4, w, 0))
+    order = np.argsort(-np.abs(w), axis=None).argsort().reshape(w.shape)
+    np.testing.assert_array_equal(TopK(7, per="tensor")(w), np.where(order < 7, w, 0))
+    blocks = RNG.normal(size=(3, 4, 5))
+    order = np.argsort(-np.abs(blocks), axis=1).argsort(axis=1)
+    want = np.where(order < 2, blocks, 0).reshape(12, 5)
+    np.testing.assert_array_equal(NM(2, 4)(blocks.reshape(12, 5)), want)
+
+
+def test_ties_go_to_the_first() -> None:
+    # The statement in the docstring.
+    ones = np.ones((3, 2))
+    np.testing.assert_array_equal(TopK(2)(ones), [[1, 1], [1, 1], [0, 0]])
+    np.testing.assert_array_equal(TopK(2, per="tensor")(ones), [[1, 1], [0, 0], [0, 0]])
+    np.testing.assert_array_equal(NM(1, 2)(np.asarray([2.0, -2.0, -3.0, 3.0])), [2, 0, -3, 0])
+
+
+def test_matrices_beside_their_decompositions() -> None:
+    # numpy's SVD and eigh; scipy.linalg.polar; optax's simplex for the nuclear ball.
+    kernel = RNG.normal(size=(2, 3, 4))
+    w = kernel.reshape(6, 4)
+    u, s, vt = np.linalg.svd(w, full_matrices=False)
+    cases = [
+        (SpectralNorm(1.3), (u * np.minimum(s, 1.3)) @ vt),
+        (LowRank(2), (u[:, :2] * s[:2]) @ vt[:2]),
+        (Orthogonal(), polar(w)[0]),
+        (NuclearBall(2.0), (u * np.asarray(optax.projections.projection_simplex(s.astype(np.float32), 2.0))) @ vt),
+    ]
+    for term, want in cases:
+        np.testing.assert_allclose(term(kernel), want.reshape(2, 3, 4), atol=3e-6)
+    q = RNG.normal(size=(5, 5))
+    values, v = np.linalg.eigh((q + q.T) / 2)
+    np.testing.assert_allclose(PSD()(q), (v * np.maximum(values, 0)) @ v.T, atol=1e-12)
+
+
+def test_symmetric_in_a_metric_beside_scipy() -> None:
+    # SciPy's minimize over the free entries.
+    w, step = RNG.normal(size=(3, 3)), np.exp(RNG.normal(size=(3, 3)))
+    i, j = np.triu_indices(3, 1)
+    for term, sign in ((Symmetric(), 1), (Skew(), -1)):
+
+        def spread(z: Any, sign: int = sign) -> Any:
+            out = np.diag(np.diag(w)) if sign == 1 else np.zeros((3, 3))
+            out[i, j], out[j, i] = z, sign * z
+            return out
+
+        done = minimize(lambda z: np.sum((spread(z) - w) ** 2 / step), np.zeros(3), tol=1e-12)
+        np.testing.assert_allclose(term(w, step=step), spread(done.x), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: Simplex(0), ValueError, "above 0"),
+        (lambda: Simplex(-1.0), ValueError, "at least 0"),
+        (lambda: L1Ball(-1.0), ValueError, "at least 0"),
+        (lambda: HalfSpace([0.0, 0.0]), ValueError, "normal that is not 0"),
+        (lambda: HalfSpace([1.0, 2.0])(np.ones((3, 2))), ValueError, "HalfSpace"),
+        (lambda: Zeros([True, False, True])(np.ones((2, 2))), ValueError, "does not broadcast"),
+        (lambda: Zeros("lower"), TypeError, "True and False"),
+        (lambda: Fixed(np.ones((3, 3)))(np.ones((2, 2))), ValueError, "does not broadcast"),
+        (lambda: Triangular("left"), ValueError, "lower"),
+        (lambda: Triangular()(np.ones(3)), ValueError, "needs a matrix"),
+        (lambda: Masked(Simplex(), [True, False]), ValueError, "entries left out"),
+        (lambda: Monotone()(np.ones((2, 2, 3))), ValueError, "one axis"),
+        (lambda: TopK(0), ValueError, "at least 1"),
+        (lambda: TopK(2.5), TypeError, "whole number"),
+        (lambda: TopK(9)(np.ones((4, 2))), ValueError, "only 4"),
+        (lambda: TopK(2, per="row"), ValueError, "tensor"),
+        (lambda: NM(5, 4), ValueError, "at most m"),
+        (lambda: NM(2, 4)(np.ones((6, 2))), ValueError, "blocks of 4"),
+        (lambda: SpectralNorm()(np.ones(3)), ValueError, "needs a matrix"),
+        (lambda: LowRank(4)(np.ones((3, 5))), ValueError, "at most 3"),
+        (lambda: PSD()(np.ones((2, 3))), ValueError, "square"),
+        (lambda: StochasticRows()(np.ones(3)), ValueError, "needs a matrix"),
+    ],
+)
+def test_bad_input_is_refused_with_the_way_out(make: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        make()

@@ -1,19 +1,43 @@
 """The catalogue of constraints beyond Keras's own; `taut.constraints` is where they are met."""
 
-from taut._sets.entries import Diagonal, Fixed, LInfBall, Masked, NonPositive, Triangular, Zeros
-from taut._sets.sums import HalfSpace, L1Ball, Simplex, StochasticColumns, StochasticRows, UnitSum, ZeroMean
+from taut._sets.entries import Diagonal, Fixed, LInfBall, Masked, NonPositive, Radial, Triangular, Zeros
+from taut._sets.matrices import PSD, LowRank, NuclearBall, Orthogonal, Skew, SpectralNorm, Symmetric
+from taut._sets.order import Monotone
+from taut._sets.sparsity import NM, TopK
+from taut._sets.sums import (
+    GroupL1Ball,
+    HalfSpace,
+    L1Ball,
+    Simplex,
+    StochasticColumns,
+    StochasticRows,
+    UnitSum,
+    ZeroMean,
+)
 
 __all__ = [
+    "NM",
+    "PSD",
     "Diagonal",
     "Fixed",
+    "GroupL1Ball",
     "HalfSpace",
     "L1Ball",
     "LInfBall",
+    "LowRank",
     "Masked",
+    "Monotone",
     "NonPositive",
+    "NuclearBall",
+    "Orthogonal",
+    "Radial",
     "Simplex",
+    "Skew",
+    "SpectralNorm",
     "StochasticColumns",
     "StochasticRows",
+    "Symmetric",
+    "TopK",
     "Triangular",
     "UnitSum",
     "ZeroMean",

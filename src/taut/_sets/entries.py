@@ -10,7 +10,7 @@ import numpy as np
 from taut import errors, identifiers
 from taut._constraint import Constraint, as_constraint
 from taut._term import MEMBER, number
-from taut.functional import masks, projections, violations
+from taut.functional import masks, projections, rings, violations
 from taut.functional._axes import Axes
 from taut.functional._dtype import Array, Number, namespace, real, shape_of
 from taut.functional.combined import Region
@@ -204,6 +204,41 @@ def _pattern(term: str, kind: str, w: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
+class Radial(Constraint):
+    """Keeps a square convolution kernel the same in every direction: one value for each ring around the centre.
+
+    The rings are squares, as in Keras 2's RadialConstraint, which set each ring to its corner's value; here it
+    is the ring's mean, which is nearest. The axes of space are all but the last two.
+
+    Raises:
+        ValueError: weights with fewer than three axes, or of different sizes along the axes of space.
+
+    >>> import numpy as np
+    >>> Radial()(np.arange(9.0).reshape(3, 3, 1, 1))[:, :, 0, 0]
+    array([[4., 4., 4.],
+           [4., 4., 4.],
+           [4., 4., 4.]])
+    """
+
+    convex: ClassVar[bool] = True
+
+    def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
+        return rings.project_rings(w, self._space(w), step)
+
+    def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
+        return rings.roundness(w, self._space(w))
+
+    def _space(self, w: Array) -> tuple[int, ...]:
+        shape = shape_of(w)
+        if len(shape) < 3 or len(set(shape[:-2])) != 1:
+            raise ValueError(
+                f"Radial needs a kernel that is square over all axes but the last two; got weights of shape {shape}. "
+                f"Put it on a convolution's kernel with kernel_size of equal numbers."
+            )
+        return tuple(range(len(shape) - 2))
+
+
+@dataclass(frozen=True, eq=False)
 class Masked(Constraint):
     """Applies a constraint to the marked weights only; the others are free.
 
@@ -266,3 +301,4 @@ class Masked(Constraint):
 
 for _cls in (NonPositive, LInfBall, Fixed, Zeros, Triangular, Diagonal, Masked):
     identifiers.register("constraint", _cls)
+identifiers.register("constraint", Radial, "radial_constraint")  # Keras 2's name

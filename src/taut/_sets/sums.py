@@ -10,7 +10,7 @@ import numpy as np
 from taut import errors, identifiers
 from taut._constraint import Constraint
 from taut._term import number
-from taut.functional import masks, sums
+from taut.functional import group_balls, masks, sums
 from taut.functional._axes import Axes, resolve
 from taut.functional._dtype import Array, Number, namespace, shape_of
 
@@ -190,6 +190,12 @@ class HalfSpace(Constraint):
         if shape_of(self.a) == tuple(shape[i] for i in axes):
             placed = tuple(n if i in axes else 1 for i, n in enumerate(shape))
             return namespace(self.a).reshape(namespace(self.a).asarray(self.a), placed)
+        if len(shape_of(self.a)) not in (0, len(shape)):
+            # (2,) would broadcast to the units of a (3, 2) kernel, which nobody means.
+            raise ValueError(
+                f"HalfSpace: a has shape {shape_of(self.a)}, but one unit of weights of shape {shape} has shape "
+                f"{tuple(shape[i] for i in axes)}. Give that shape, or as many axes as the weights have."
+            )
         masks.fits("HalfSpace: a", self.a, shape)
         return self.a
 
@@ -224,5 +230,42 @@ class L1Ball(Constraint):
         return sums.l1_violation(w, self.radius, resolve(self.axis, fan_in, shape_of(w)))
 
 
-for _cls in (Simplex, StochasticRows, StochasticColumns, UnitSum, ZeroMean, HalfSpace, L1Ball):
+@dataclass(frozen=True, eq=False)
+class GroupL1Ball(Constraint):
+    """Keeps the sum of all groups' L2 norms at ``radius`` or below: whole groups become 0.0, exactly.
+
+    What `GroupLasso` is as a penalty, as one budget for the whole array.
+
+    Args:
+        radius: ≥ 0, for the whole array.
+        axis: the axes that one group spans; None means the layer's fan-in: a group is a unit.
+
+    Raises:
+        ValueError: a negative or non-finite radius.
+
+    Reference: Sra (2011), Fast projections onto l1,q-norm balls for grouped feature selection.
+
+    >>> import numpy as np
+    >>> GroupL1Ball(1.0)(np.asarray([[3.0, 0.1], [4.0, 0.0]])).round(4)
+    array([[0.6, 0. ],
+           [0.8, 0. ]])
+    """
+
+    convex: ClassVar[bool] = True
+    around_zero: ClassVar[bool] = True
+    radius: Number = number(1.0, errors.not_negative)
+    axis: int | tuple[int, ...] | None = errors.axis_field()
+
+    def validate(self) -> None:
+        if isinstance(self.radius, np.ndarray):
+            raise TypeError("GroupL1Ball: radius must be one number, for the whole array.")
+
+    def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
+        return group_balls.project_group_ball(w, self.radius, resolve(self.axis, fan_in, shape_of(w)), step)
+
+    def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
+        return group_balls.group_sum_excess(w, self.radius, resolve(self.axis, fan_in, shape_of(w)))
+
+
+for _cls in (Simplex, StochasticRows, StochasticColumns, UnitSum, ZeroMean, HalfSpace, L1Ball, GroupL1Ball):
     identifiers.register("constraint", _cls)

@@ -1,0 +1,63 @@
+"""Constraints on the order of weights along an axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from taut import errors, identifiers
+from taut._constraint import Constraint
+from taut.functional import order
+from taut.functional._axes import Axes, resolve
+from taut.functional._dtype import Array, Number, namespace, real, shape_of
+
+
+@dataclass(frozen=True, eq=False)
+class Monotone(Constraint):
+    """Keeps the weights along an axis in order: each at least (or at most) the one before it.
+
+    The nearest point is isotonic regression, in the optimizer's metric too.
+
+    Args:
+        increasing: True for never falling, False for never rising.
+        axis: one axis; None means the layer's fan-in, if that is one axis.
+
+    Raises:
+        ValueError: several axes, which have no order.
+
+    Reference: Barlow et al. (1972), Statistical Inference under Order Restrictions.
+
+    >>> import numpy as np
+    >>> Monotone()(np.asarray([3.0, 1.0, 4.0]))
+    array([2., 2., 4.])
+    """
+
+    convex: ClassVar[bool] = True
+    increasing: bool = True
+    axis: int | None = errors.axis_field()
+
+    def validate(self) -> None:
+        if not isinstance(self.increasing, bool):
+            raise TypeError(f"Monotone(increasing={errors.shown(self.increasing)}): increasing must be True or False.")
+
+    def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
+        w = real(namespace(w, step), w)
+        axis = self._axis(shape_of(w), fan_in)
+        return order.project_monotone(w, axis, step) if self.increasing else -order.project_monotone(-w, axis, step)
+
+    def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
+        w = real(namespace(w), w)
+        return order.fall(w if self.increasing else -w, self._axis(shape_of(w), fan_in))
+
+    def _axis(self, shape: tuple[int, ...], fan_in: Axes) -> int:
+        axes = resolve(self.axis, fan_in, shape)
+        if len(axes) != 1:
+            raise ValueError(
+                f"Monotone needs one axis to order the weights along, but a unit of an array of shape {shape} spans "
+                f"axes {axes}. Name one, for example Monotone(axis={axes[-1] if axes else 0})."
+            )
+        return axes[0]
+
+
+for _cls in (Monotone,):
+    identifiers.register("constraint", _cls)

@@ -1,0 +1,266 @@
+"""Nearest matrices: bounded singular values, given rank, orthonormal columns, symmetry, positive semidefinite.
+
+Where singular values decide there is no exact projection in a per-entry metric, and these maps are Euclidean.
+Each library's decomposition has its own error, so a matrix is accepted as it is, or moved inside a bound, with
+the margin `margin`. Derivatives are taken with the singular (or eigen-) vectors and the factors held fixed:
+theirs are infinite where two of them are equal.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from taut.functional._control import constant
+from taut.functional._dtype import (
+    Array,
+    Namespace,
+    Number,
+    beside,
+    eps,
+    is_half,
+    namespace,
+    narrow,
+    number,
+    real,
+    widen,
+    widest,
+)
+from taut.functional._norms import kappa, positive
+from taut.functional._threshold import above_waterline
+
+
+def margin(dtype: Any, shape: tuple[int, ...]) -> float:
+    """The relative error of a singular value that is allowed for: 8·kappa, and in half precision eps·(1 + √rank),
+    which is what rounding the entries does."""
+    return eps(dtype) * (1 + math.sqrt(min(shape))) if is_half(dtype) else 8 * kappa(dtype)
+
+
+def sides(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, int]:
+    """The shape of the matrix (what ``axes`` span, the rest)."""
+    rows = math.prod(shape[a] for a in axes)
+    return rows, math.prod(shape) // max(rows, 1)
+
+
+def as_matrix(xp: Namespace, w: Array, axes: tuple[int, ...]) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
+    """``w`` as (what ``axes`` span, the rest), in the widest float; with what `from_matrix` needs."""
+    order = (*axes, *(a for a in range(w.ndim) if a not in axes))
+    moved = xp.permute_dims(xp.astype(w, widest(xp, w)), order)
+    return xp.reshape(moved, (math.prod(w.shape[a] for a in axes), -1)), order, tuple(moved.shape)
+
+
+def from_matrix(xp: Namespace, m: Array, order: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    return xp.permute_dims(xp.reshape(m, shape), tuple(order.index(a) for a in range(len(order))))
+
+
+def singular_values(w: Array, axes: tuple[int, ...]) -> Array:
+    """Of the matrix (what ``axes`` span, the rest), largest first."""
+    xp = namespace(w)
+    return xp.linalg.svd(as_matrix(xp, real(xp, w), axes)[0], full_matrices=False)[1]
+
+
+def _rescaled(xp: Namespace, m: Array, vt: Array, factor: Array) -> Array:
+    """m with each singular value multiplied by its ``factor``."""
+    v = xp.permute_dims(vt, (1, 0))
+    return xp.matmul(xp.matmul(m, v) * factor, vt)
+
+
+def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...]) -> Array:
+    """Nearest matrix whose largest singular value is at most ``radius``: larger ones are cut to it.
+
+    Args:
+        w: weights; the matrix is (what ``axes`` span, the rest).
+        radius: ≥ 0.
+        axes: the axes of the rows.
+
+    >>> import numpy as np
+    >>> project_spectral_ball(np.diag([3.0, 0.5]), 1.0, (0,)).round(4)
+    array([[1. , 0. ],
+           [0. , 0.5]])
+    """
+    xp = namespace(w, radius)
+    w = real(xp, w)
+    m, order, shape = as_matrix(xp, w, axes)
+    _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
+    top = number(xp, radius, s)
+    aim = top * (1 - margin(w.dtype, m.shape))
+    z = _rescaled(xp, m, vt, xp.where(s > aim, aim / positive(xp, s), xp.ones_like(s)))
+    return xp.where(s[0] <= top, w, narrow(xp, from_matrix(xp, z, order, shape), w.dtype))
+
+
+def project_nuclear_ball(w: Array, radius: Number, axes: tuple[int, ...]) -> Array:
+    """Nearest matrix whose singular values add up to at most ``radius``: all lowered by one number, down to 0.
+
+    Args:
+        w: weights; the matrix is (what ``axes`` span, the rest).
+        radius: ≥ 0.
+        axes: the axes of the rows.
+
+    >>> import numpy as np
+    >>> project_nuclear_ball(np.diag([3.0, 0.5]), 1.0, (0,)).round(4)
+    array([[1., 0.],
+           [0., 0.]])
+    """
+    xp = namespace(w, radius)
+    w = real(xp, w)
+    m, order, shape = as_matrix(xp, w, axes)
+    _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
+    top = number(xp, radius, s)
+    aim = top * (1 - margin(w.dtype, m.shape))
+    cut = above_waterline(xp, s, None, aim, (0,))
+    z = _rescaled(xp, m, vt, cut / positive(xp, s))
+    return xp.where(xp.sum(s) <= top, w, narrow(xp, from_matrix(xp, z, order, shape), w.dtype))
+
+
+def project_rank(w: Array, k: int, axes: tuple[int, ...]) -> Array:
+    """Nearest matrix of rank at most ``k``: the ``k`` largest singular values are kept (Eckart & Young, 1936).
+
+    Args:
+        w: weights; the matrix is (what ``axes`` span, the rest).
+        k: from 1 to the smaller side.
+        axes: the axes of the rows.
+
+    >>> import numpy as np
+    >>> project_rank(np.diag([3.0, 0.5]), 1, (0,)).round(4)
+    array([[3., 0.],
+           [0., 0.]])
+    """
+    xp = namespace(w)
+    w = real(xp, w)
+    m, order, shape = as_matrix(xp, w, axes)
+    if k >= min(m.shape):
+        return w
+    _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
+    kept = xp.astype(xp.arange(s.shape[0], **beside(s)) < k, s.dtype)
+    z = _rescaled(xp, m, vt, kept)
+    accepted = s[k] <= margin(w.dtype, m.shape) * s[0]
+    return xp.where(accepted, w, narrow(xp, from_matrix(xp, z, order, shape), w.dtype))
+
+
+def project_orthogonal(w: Array, axes: tuple[int, ...]) -> Array:
+    """Nearest matrix with orthonormal columns (rows, if it is wider than high): the polar factor U·Vᵀ.
+
+    Where a singular value is 0 the nearest matrix is not unique, and the decomposition chooses.
+
+    Args:
+        w: weights; the matrix is (what ``axes`` span, the rest).
+        axes: the axes of the rows.
+
+    Reference: Fan & Hoffman (1955), Some metric inequalities in the space of matrices.
+
+    >>> import numpy as np
+    >>> (project_orthogonal(np.asarray([[2.0, 0.0], [0.0, 0.1]]), (0,)) + 0.0).round(4)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    xp = namespace(w)
+    w = real(xp, w)
+    m, order, shape = as_matrix(xp, w, axes)
+    u, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
+    sound = s > eps(s.dtype) * s[0]
+    still = m - constant(m)  # zeros, which carry the derivative
+    factor = xp.where(sound, 1 / xp.where(sound, s, xp.ones_like(s)), xp.zeros_like(s))
+    z = xp.matmul(u, vt) + _rescaled(xp, still, vt, factor)
+    accepted = xp.max(xp.abs(s - 1)) <= margin(w.dtype, m.shape)
+    return xp.where(accepted, w, narrow(xp, from_matrix(xp, z, order, shape), w.dtype))
+
+
+def _transposed(xp: Namespace, w: Array) -> Array:
+    return xp.permute_dims(w, (*range(w.ndim - 2), w.ndim - 1, w.ndim - 2))
+
+
+def _upper(xp: Namespace, w: Array) -> tuple[Array, Array]:
+    """Above the diagonal of the last two axes, and on it."""
+    n = w.shape[-1]
+    i = xp.reshape(xp.arange(n, **beside(w)), (n, 1))
+    j = xp.reshape(xp.arange(n, **beside(w)), (1, n))
+    return i < j, i == j
+
+
+def project_symmetric(w: Array, sign: int, step: Number | None = None) -> Array:
+    """Nearest (anti-)symmetric matrix over the last two axes: w ± wᵀ, weighted by the other entry's step.
+
+    Args:
+        w: weights, square over the last two axes.
+        sign: 1 for wᵀ = w, −1 for wᵀ = −w.
+        step: the metric, a number or shaped like ``w``; > 0.
+
+    >>> import numpy as np
+    >>> project_symmetric(np.asarray([[1.0, 4.0], [2.0, 1.0]]), 1)
+    array([[1., 3.],
+           [3., 1.]])
+    """
+    xp = namespace(w, step)
+    w = real(xp, w)
+    x = widen(xp, w)
+    other = sign * _transposed(xp, x)
+    s = xp.ones_like(x) if step is None else number(xp, step, x) + xp.zeros_like(x)
+    above, on = _upper(xp, x)
+    # Both entries of a pair are worked out from the same numbers in the same order, that above the diagonal
+    # first: a compiler that fuses a product into a sum would otherwise round one of them differently.
+    first, second = xp.where(above, x, other), xp.where(above, other, x)
+    if sign == -1:  # what is below the diagonal is minus what is above it
+        first, second = xp.where(above, first, -first), xp.where(above, second, -second)
+    s, t = xp.where(above, s, _transposed(xp, s)), xp.where(above, _transposed(xp, s), s)
+    z = first * (t / (s + t)) + second * (s / (s + t))
+    z = xp.where(on, x if sign == 1 else xp.zeros_like(x), z if sign == 1 else xp.where(above, z, -z))
+    return xp.where(x == other, w, narrow(xp, z, w.dtype))
+
+
+def asymmetry(w: Array, sign: int) -> Array:
+    """The largest |w ∓ wᵀ| over the last two axes."""
+    xp = namespace(w)
+    x = widen(xp, real(xp, w))
+    out = xp.abs(x - sign * _transposed(xp, x))
+    return xp.max(out) if 0 not in x.shape else xp.sum(out)
+
+
+def project_semidefinite(w: Array) -> Array:
+    """Nearest symmetric matrix without negative eigenvalues, over the last two axes.
+
+    An eigenvalue that is below 0 by no more than `margin` of the largest is accepted.
+
+    Args:
+        w: weights, square over the last two axes.
+
+    Reference: Higham (1988), Computing a nearest symmetric positive semidefinite matrix.
+
+    >>> import numpy as np
+    >>> project_semidefinite(np.asarray([[2.0, 0.0], [0.0, -1.0]])).round(4) + 0.0
+    array([[2., 0.],
+           [0., 0.]])
+    """
+    xp = namespace(w)
+    w = real(xp, w)
+    if 0 in w.shape:
+        return w
+    even = project_symmetric(xp.astype(w, widest(xp, w)), 1)
+    values, v = xp.linalg.eigh(constant(even))
+    vt = _transposed(xp, v)
+    kept = xp.astype(values > 0, values.dtype)[..., None, :]
+    z = xp.matmul(v * (kept * values[..., None, :]), vt)
+    z = z + xp.matmul(even - constant(even), xp.matmul(v * kept, vt))
+    odd = xp.max(xp.abs(w - _transposed(xp, w)), axis=(-2, -1))
+    accepted = (_least(xp, values, w) >= 0) & (odd == 0)
+    return xp.where(accepted[..., None, None], w, narrow(xp, project_symmetric(z, 1), w.dtype))
+
+
+def _least(xp: Namespace, values: Array, w: Array) -> Array:
+    """The least eigenvalue, 0 if it is accepted."""
+    least, reach = values[..., 0], xp.max(xp.abs(values), axis=-1)
+    accepted = least >= -margin(w.dtype, w.shape[-2:]) * reach
+    return xp.where(accepted, xp.zeros_like(least), least)
+
+
+def indefiniteness(w: Array) -> Array:
+    """The larger of how far the least eigenvalue is below 0, and how unsymmetric ``w`` is."""
+    xp = namespace(w)
+    w = real(xp, w)
+    if 0 in w.shape:
+        return xp.sum(widen(xp, w))
+    even = project_symmetric(xp.astype(w, widest(xp, w)), 1)
+    least = xp.max(-_least(xp, xp.linalg.eigh(even)[0], w))
+    odd = asymmetry(w, 1)
+    least = xp.astype(least, odd.dtype)
+    # −0.0 where every eigenvalue is accepted: a maximum with 0.0 may keep it, a comparison does not.
+    return xp.where(least > odd, least, odd)

@@ -1,0 +1,116 @@
+"""Nearest points with few entries that are not zero: the k largest of a slice, n of every m.
+
+These sets are not convex; the projection is Euclidean, and entries of equal size are kept in their order,
+the first ones first.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import numpy as np
+
+from taut.functional._control import while_
+from taut.functional._dtype import Array, Namespace, is_torch, namespace, real, widen
+from taut.functional._norms import largest, total
+
+
+def keep_largest(w: Array, k: int, axes: tuple[int, ...]) -> Array:
+    """Keep the ``k`` largest magnitudes of every slice over ``axes`` and set the others to zero.
+
+    The k-th largest is found by halving the range of bit patterns (floats ≥ 0 are ordered as their bits
+    are), one count a step and 31 steps for float32: no sort.
+
+    Args:
+        w: weights, any shape.
+        k: ≥ 0; a slice with at most ``k`` entries that are not zero is left alone.
+        axes: the axes that one slice spans.
+
+    >>> import numpy as np
+    >>> keep_largest(np.asarray([3.0, -4.0, 0.5, 3.0]), 2, (0,))
+    array([ 3., -4.,  0.,  0.])
+    """
+    xp = namespace(w)
+    w = real(xp, w)
+    if 0 in w.shape:
+        return w
+    x = widen(xp, w)
+    bits = _as_integers(xp, xp.abs(x))
+    low = xp.zeros_like(largest(xp, bits, axes)) - 1  # more than k entries are above it, unless it is −1
+    high = largest(xp, bits, axes)  # at most k entries are above it
+
+    def body(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = state
+        middle = low + (high - low) // 2
+        many = _count(xp, bits > middle, axes) > k
+        return xp.where(many, middle, low), xp.where(many, high, middle)
+
+    _, threshold = while_(xp, 64, lambda s: xp.any(s[1] - s[0] > 1), body, (low, high))
+    above, level = bits > threshold, bits == threshold
+    room = k - _count(xp, above, axes)
+    kept = above | (level & (_order(xp, level, axes) <= room))
+    return xp.where(kept | (w == 0), w, xp.zeros_like(w))
+
+
+def keep_of_each(w: Array, n: int, m: int, axis: int) -> Array:
+    """Keep the ``n`` largest magnitudes of every ``m`` neighbours along ``axis``; the others become zero.
+
+    Args:
+        w: weights; the size of ``axis`` is a multiple of ``m``.
+        n: how many of a block may be other than zero.
+        m: the size of a block.
+        axis: the axis that blocks lie along.
+
+    Reference: Mishra et al. (2021), Accelerating Sparse Deep Neural Networks (2:4).
+
+    >>> import numpy as np
+    >>> keep_of_each(np.asarray([1.0, -2.0, 3.0, 0.5]), 2, 4, 0)
+    array([ 0., -2.,  3.,  0.])
+    """
+    xp = namespace(w)
+    w = real(xp, w)
+    blocks = (*w.shape[:axis], w.shape[axis] // m, m, *w.shape[axis + 1 :])  # (…, blocks, m, …)
+    size = xp.reshape(xp.abs(widen(xp, w)), blocks)
+    where = tuple(slice(None) for _ in range(axis + 1))
+    parts = [size[(*where, slice(j, j + 1))] for j in range(m)]
+    ranks: list[Array] = []
+    for i, a in enumerate(parts):
+        ahead = [(b >= a) if j < i else (b > a) for j, b in enumerate(parts) if j != i]
+        ranks.append(sum((xp.astype(flag, xp.int32) for flag in ahead), xp.zeros_like(xp.astype(a, xp.int32))))
+    kept = xp.reshape(xp.concat(ranks, axis=axis + 1) < n, w.shape)
+    return xp.where(kept | (w == 0), w, xp.zeros_like(w))
+
+
+def dropped(w: Array, z: Array) -> Array:
+    """The largest magnitude by which ``z``, ``w`` with entries set to zero, differs from ``w``."""
+    xp = namespace(w)
+    x = widen(xp, real(xp, w))
+    out = xp.abs(x - widen(xp, z))
+    return xp.max(out) if 0 not in x.shape else xp.sum(out)
+
+
+def _count(xp: Namespace, flags: Array, axes: tuple[int, ...]) -> Array:
+    return total(xp, xp.astype(flags, xp.int32), axes)
+
+
+def _order(xp: Namespace, flags: Array, axes: tuple[int, ...]) -> Array:
+    """Of each flag, which of its slice it is: 1 for the first in the order of the axes."""
+    kept = tuple(a for a in range(flags.ndim) if a not in axes)
+    order = (*kept, *axes)
+    moved = xp.permute_dims(xp.astype(flags, xp.int32), order)
+    lead = tuple(flags.shape[a] for a in kept)
+    flat = xp.reshape(moved, (*lead, math.prod(flags.shape[a] for a in axes)))
+    running = xp.cumulative_sum(flat, axis=-1)
+    return xp.permute_dims(xp.reshape(running, moved.shape), tuple(order.index(a) for a in range(flags.ndim)))
+
+
+def _as_integers(xp: Namespace, x: Array) -> Any:
+    """The bits of floats ≥ 0 as integers, in the same order."""
+    wide = x.dtype.itemsize == 8
+    if is_torch(x):
+        return x.contiguous().view(xp.int64 if wide else xp.int32)
+    if isinstance(x, np.ndarray | np.generic):
+        return np.asarray(x).view(np.int64 if wide else np.int32)
+    return sys.modules["jax"].lax.bitcast_convert_type(x, xp.int64 if wide else xp.int32)
