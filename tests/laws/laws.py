@@ -30,13 +30,13 @@ TORCH = {
     "bfloat16": torch.bfloat16,
 }
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-# JAX has no float64 here, as in most programs that use it.
-CASES = [(lib, dt) for lib in LIBRARIES for dt in DTYPES if (lib, dt) != ("jax", "float64")]
+# JAX has no float64 here, as in most programs that use it, and one half precision will do: it compiles for each.
+CASES = [(lib, dt) for lib in LIBRARIES for dt in DTYPES if lib != "jax" or dt in ("float32", "bfloat16")]
 
 
-def shapes_for(library: str, dtype: str, shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """JAX compiles once a shape and dtype: fewer of them there."""
-    return shapes if library != "jax" else shapes[:2] if dtype == "float32" else shapes[:1]
+def shapes_for(library: str, shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """JAX compiles once a shape, which takes far longer than a law: one of them there."""
+    return shapes if library != "jax" else shapes[:1]
 
 
 EXACT = [("numpy", "float64"), ("torch", "float64")]
@@ -177,7 +177,7 @@ def idempotent(row: SetRow, library: str, dtype: str, w: Array) -> None:
     """C(C(w)) has C(w)'s bits, whichever library applies the second."""
     z = run(library, "project", row.term, to(library, w, dtype))
     for other in LIBRARIES:
-        if (other, dtype) in CASES:
+        if (other, dtype) in CASES and np.shape(w) in shapes_for(other, row.shapes):
             again = run(other, "project", row.term, to(other, back(z), dtype))
             assert bits(again) == bits(z), f"{other} moved what {library} had projected"
 

@@ -16,7 +16,7 @@ every_row = pytest.mark.parametrize(("row", "over"), table_catalogue.ONE_STEP, i
 @every_row
 def test_prox_with_one_step(row: PenaltyRow, over: str, library: str, dtype: str) -> None:
     @settings(max_examples=20 if library == "numpy" else 6, deadline=None)
-    @given(laws.draws(laws.shapes_for(library, dtype, row.shapes)))
+    @given(laws.draws(laws.shapes_for(library, row.shapes)))
     def check(drawn: Any) -> None:
         w, step, rng = drawn
         laws.prox_is_minimiser(row, library, dtype, w, np.full((), step.flat[0]), rng)
@@ -33,7 +33,7 @@ def test_prox_with_one_step(row: PenaltyRow, over: str, library: str, dtype: str
 @every_row
 def test_value(row: PenaltyRow, over: str, library: str, dtype: str) -> None:
     @settings(max_examples=6, deadline=None)
-    @given(laws.draws(laws.shapes_for(library, dtype, row.shapes)))
+    @given(laws.draws(laws.shapes_for(library, row.shapes)))
     def check(drawn: Any) -> None:
         laws.value_is_formula(row, library, dtype, drawn[0])
 

@@ -19,7 +19,7 @@ def test_value(row: PenaltyRow, library: str, dtype: str) -> None:
         pytest.skip("a user's function computes in whatever precision it chooses")
 
     @settings(max_examples=8 if library == "numpy" else 4)
-    @given(laws.draws(laws.shapes_for(library, dtype, row.shapes)))
+    @given(laws.draws(laws.shapes_for(library, row.shapes)))
     def check(drawn: Any) -> None:
         laws.value_is_formula(row, library, dtype, drawn[0])
 
@@ -30,7 +30,7 @@ def test_value(row: PenaltyRow, library: str, dtype: str) -> None:
 @every_penalty
 def test_prox(row: PenaltyRow, library: str, dtype: str) -> None:
     @settings(max_examples=25 if library == "numpy" else 8)
-    @given(laws.draws(laws.shapes_for(library, dtype, row.shapes)))
+    @given(laws.draws(laws.shapes_for(library, row.shapes)))
     def check(drawn: Any) -> None:
         w, step, rng = drawn
         laws.prox_is_minimiser(row, library, dtype, w, step, rng)

@@ -23,7 +23,7 @@ def examples(library: str, row: SetRow) -> settings:
 @every_set
 def test_feasible_idempotent_and_bit_for_bit(row: SetRow, library: str, dtype: str) -> None:
     @examples(library, row)
-    @given(laws.draws(laws.shapes_for(library, dtype, row.shapes)))
+    @given(laws.draws(laws.shapes_for(library, row.shapes)))
     def check(drawn: Any) -> None:
         w, step, rng = drawn
         laws.feasible(row, library, dtype, w)
@@ -38,7 +38,7 @@ def test_feasible_idempotent_and_bit_for_bit(row: SetRow, library: str, dtype: s
 @every_set
 def test_nothing_feasible_is_closer(row: SetRow, library: str, dtype: str) -> None:
     @examples(library, row)
-    @given(laws.draws(laws.shapes_for(library, dtype, row.shapes)))
+    @given(laws.draws(laws.shapes_for(library, row.shapes)))
     def check(drawn: Any) -> None:
         w, step, rng = drawn
         laws.nothing_closer(row, library, dtype, w, None, rng)
