@@ -56,7 +56,8 @@ INSIDE = {
     "regularizers": f"{CODEC} Regularizer Acting Sum Plain as_regularizer L1 L2 L1L2 OrthogonalRegularizer GroupLasso "
     "l1 l2 l1l2 l1_l2 orthogonal_regularizer group_lasso "
     "CappedL1 Entropy ExclusiveLasso GroupLInf GroupMCP HoyerSquare Huber KLSparsity L0 LHalf LogSum MCP SCAD "
-    "SparseGroupLasso",
+    "SparseGroupLasso Masked NuclearNorm OrderedL1 Scaled SquaredDifferences SquaredOrthogonal SquaredSpectralNorm "
+    "TotalVariation Towards",
     "utils": "set_random_seed to_categorical",
 }
 

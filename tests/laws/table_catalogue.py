@@ -23,11 +23,13 @@ from taut.regularizers import (
     LogSum,
     Masked,
     NuclearNorm,
+    OrderedL1,
     Scaled,
     SparseGroupLasso,
     SquaredDifferences,
     SquaredOrthogonal,
     SquaredSpectralNorm,
+    TotalVariation,
     Towards,
 )
 from tests.laws.table import PenaltyRow, unit_axes
@@ -113,6 +115,10 @@ def apart(m: Array) -> float:
     return float(np.linalg.norm(m.T @ m - np.eye(m.shape[1])) ** 2)
 
 
+def sorted_l1(v: Array, strengths: Array) -> float:
+    return float(np.sort(np.abs(v))[::-1] @ strengths)
+
+
 MATRICES = [(4, 3), (2, 2, 3)]
 HERE = np.asarray([[0.25, -1.0, 0.0], [2.0, 0.5, 0.75], [0.0, 0.0, -0.5], [1.0, 0.125, 3.0]])
 KEPT = np.asarray([[1, 0, 1], [0, 0, 1], [1, 1, 1], [1, 0, 1]])
@@ -160,6 +166,8 @@ PROXIMAL = [
         [(4, 3)],
     ),
     PenaltyRow(GroupLInf(0.7, by=(2, 1)), lambda w: 0.7 * sum(np.max(np.abs(v)) for v in blocks(w)), [(4, 3)]),
+    PenaltyRow(TotalVariation(0.4), lambda w: 0.4 * l1(np.diff(w, axis=0))),
+    PenaltyRow(TotalVariation(0.2, axis=-1), lambda w: 0.2 * l1(np.diff(w, axis=-1))),
     PenaltyRow(Towards(L1(0.5), 0.25), lambda w: 0.5 * l1(w - 0.25)),
     PenaltyRow(
         Towards(L1L2(0.1, 0.2) + GroupLasso(0.4), HERE),
@@ -194,6 +202,15 @@ ONE_STEP = [
     (PenaltyRow(NuclearNorm(0.4, blocks=3), lambda w: 0.4 * nuclear(w, 3), MATRICES), "unit"),
     (PenaltyRow(SquaredSpectralNorm(0.7), lambda w: 0.7 * spectral(w), MATRICES), "all"),
     (PenaltyRow(SquaredSpectralNorm(0.4, blocks=3), lambda w: 0.4 * spectral(w, 3), MATRICES), "unit"),
+    (PenaltyRow(OrderedL1(0.4, 0.25), lambda w: sorted_l1(w.ravel(), 0.4 * np.linspace(1, 0.25, w.size))), "all"),
+    (
+        PenaltyRow(
+            OrderedL1([0.9, 0.4, 0.4, 0.0], by="unit"),
+            lambda w: sum(sorted_l1(v, np.asarray([0.9, 0.4, 0.4, 0.0])) for v in units(w)),
+            MATRICES,
+        ),
+        "unit",
+    ),
     (PenaltyRow(Scaled(NuclearNorm(0.7), 0.5), lambda w: 0.35 * nuclear(w), MATRICES), "all"),
 ]
 

@@ -33,12 +33,14 @@ from taut.regularizers import (
     LogSum,
     Masked,
     NuclearNorm,
+    OrderedL1,
     Plain,
     Scaled,
     SparseGroupLasso,
     SquaredDifferences,
     SquaredOrthogonal,
     SquaredSpectralNorm,
+    TotalVariation,
     Towards,
 )
 
@@ -490,3 +492,94 @@ def test_regularizers_made_of_others_say_what_they_are() -> None:
         Masked(L1(0.1), [True, False]).prox(np.ones(3), 0.1)
     with pytest.raises(ValueError, match="booleans"):
         Masked(L1(0.1), [0.5, 1.0])
+
+
+# --- order --------------------------------------------------------------------------------------------------
+
+
+def test_slope_is_skglms() -> None:
+    # skglm 0.5, prox_SLOPE: of absolute values sorted downwards.
+    from skglm.utils.prox_funcs import prox_SLOPE
+
+    rng = np.random.default_rng(10)
+    for size in (1, 2, 7, 60):
+        for ratio in (0.0, 0.5, 1.0):
+            w = rng.normal(size=size) * rng.choice([0.5, 3.0])
+            strengths = 0.8 * np.linspace(1, ratio, size) if size > 1 else np.asarray([0.8])
+            order = np.argsort(-np.abs(w))
+            want = np.empty(size)
+            want[order] = prox_SLOPE(np.abs(w)[order], 0.6 * strengths) * np.sign(w)[order]
+            np.testing.assert_allclose(OrderedL1(0.8, ratio, by="all").prox(w, 0.6), want, atol=1e-13)
+            np.testing.assert_allclose(OrderedL1(strengths).prox(w, 0.6), want, atol=1e-13)
+    np.testing.assert_allclose(OrderedL1(0.8, 1.0).prox(w, 0.6), L1(0.8).prox(w, 0.6), atol=1e-14)
+
+
+def test_slope_by_groups_at_the_ends_and_refused() -> None:
+    w = np.random.default_rng(11).normal(size=(4, 3))
+    for way, parts in (
+        ({"by": "unit"}, list(np.arange(12).reshape(4, 3).T)),
+        ({"by": "input"}, list(np.arange(12).reshape(4, 3))),
+        ({"by": (2, 3)}, [np.arange(6), np.arange(6, 12)]),
+        ({"by": "entry", "groups": [[0, 5], [11, 3], [1, 2], [4, 6], [7, 8], [9, 10]]}, None),
+    ):
+        parts = [np.asarray(g) for g in way["groups"]] if parts is None else parts
+        want = np.empty(12)
+        for part in parts:
+            want[part] = OrderedL1(0.5).prox(w.ravel()[part], 0.7)
+        np.testing.assert_allclose(OrderedL1(0.5, **way).prox(w, 0.7).ravel(), want, atol=1e-14)
+    for x in (np.zeros((0, 3)), np.zeros((2, 2)), np.full((2, 2), 1e30), np.ones((1, 1))):
+        assert np.isfinite(OrderedL1(0.5).prox(x, 0.7)).all() and np.isfinite(float(OrderedL1(0.5)(x)))
+    many = jax.jit(jax.vmap(lambda x: OrderedL1(0.5).prox(x, 0.7)))(jnp.asarray([w, 2 * w], jnp.float32))
+    np.testing.assert_allclose(many[1], OrderedL1(0.5).prox(2 * w, 0.7), atol=1e-6)
+    slope = jax.jit(jax.grad(lambda x: OrderedL1(0.5)(x) + jnp.sum(OrderedL1(0.5).prox(x, 0.7))))
+    for x in (w, 0 * w):
+        assert np.isfinite(np.asarray(slope(jnp.asarray(x, jnp.float32)))).all()
+    with pytest.raises(ValueError, match="must not rise"):
+        OrderedL1([0.1, 0.2])
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        OrderedL1(0.1, ratio=1.5)
+    with pytest.raises(ValueError, match="one strength an entry"):
+        OrderedL1([0.2, 0.1])(np.ones(3))
+    with pytest.raises(ValueError, match="of one size"):
+        OrderedL1(0.1, by="input", groups=[[0], [1, 2]])
+
+
+@pytest.mark.parametrize("size", [2, 3, 12, 40])
+def test_total_variation_in_a_metric_is_scipys(size: int) -> None:
+    # scipy.optimize.lsq_linear on the dual: z = w − s·Dᵀu, u within ±λ.
+    rng = np.random.default_rng(size)
+    for lam in (0.05, 0.5, 3.0):
+        for spread in (0.0, 1.0):
+            w, step = np.cumsum(rng.normal(size=size)), np.exp(spread * rng.normal(size=size))
+            d = np.diff(np.eye(size), axis=0)
+            u = scipy.optimize.lsq_linear(
+                np.sqrt(step)[:, None] * d.T, w / np.sqrt(step), (-lam, lam), method="bvls", tol=1e-14
+            ).x
+            z = TotalVariation(lam).prox(w, step)
+            np.testing.assert_allclose(z, w - step * (d.T @ u), atol=1e-9)
+            lines = np.stack([w, -2 * w, 0 * w], axis=1)
+            many = TotalVariation(lam).prox(lines, np.stack([step] * 3, axis=1))
+            np.testing.assert_allclose(many[:, 0], z, atol=1e-13)
+            np.testing.assert_array_equal(many[:, 2], 0 * w)
+            half = TotalVariation(lam / 2).prox(w, step)
+            np.testing.assert_allclose(many[:, 1], -2 * half, atol=1e-11)
+
+
+def test_total_variation_at_the_ends() -> None:
+    term = TotalVariation(0.3)
+    w = np.asarray([[1.0, 2.0], [1.0, -1.0], [4.0, 0.0]])
+    np.testing.assert_array_equal(TotalVariation(0.0).prox(w, 1.0), w)
+    np.testing.assert_allclose(TotalVariation(100.0).prox(w, 1.0), np.broadcast_to(w.mean(axis=0), (3, 2)), atol=1e-14)
+    for x in (np.zeros((0, 3)), np.ones((1, 3)), np.zeros((3, 0)), np.full((3, 2), 1e30)):
+        z = term.prox(x, 0.7)
+        assert z.shape == x.shape and np.isfinite(z).all() and np.isfinite(float(term(x)))
+    assert term.prox(w.astype(np.float16), 0.7).dtype == np.float16
+    slope = jax.jit(jax.grad(lambda x: term(x) + jnp.sum(x * term.prox(x, 0.7))))
+    for x in (w, 0 * w):
+        assert np.isfinite(np.asarray(slope(jnp.asarray(x, jnp.float32)))).all()
+    many = jax.jit(jax.vmap(lambda x: term.prox(x, 0.7)))(jnp.asarray([w, 2 * w], jnp.float32))
+    np.testing.assert_allclose(many[1], term.prox(2 * w, 0.7), atol=1e-6)
+    with pytest.raises(ValueError, match="does not exist"):
+        TotalVariation(0.1, axis=2)(w)
+    with pytest.raises(TypeError, match="integer"):
+        TotalVariation(0.1, axis=None)

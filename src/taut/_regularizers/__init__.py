@@ -1,21 +1,27 @@
 """The catalogue of regularizers beyond Keras's; `taut.regularizers` shows them under its own name."""
 
 from taut import identifiers
+from taut._regularizers.activities import Entropy, KLSparsity
 from taut._regularizers.entrywise import (
     L0,
     MCP,
     SCAD,
     CappedL1,
-    Entropy,
     HoyerSquare,
     Huber,
-    KLSparsity,
     LHalf,
     LogSum,
 )
 from taut._regularizers.groups import ExclusiveLasso, GroupLInf, GroupMCP, SparseGroupLasso
 from taut._regularizers.made import Masked, Scaled, Towards
-from taut._regularizers.shapes import NuclearNorm, SquaredDifferences, SquaredOrthogonal, SquaredSpectralNorm
+from taut._regularizers.ordered import OrderedL1
+from taut._regularizers.shapes import (
+    NuclearNorm,
+    SquaredDifferences,
+    SquaredOrthogonal,
+    SquaredSpectralNorm,
+    TotalVariation,
+)
 
 __all__ = [
     "L0",
@@ -33,11 +39,13 @@ __all__ = [
     "LogSum",
     "Masked",
     "NuclearNorm",
+    "OrderedL1",
     "Scaled",
     "SparseGroupLasso",
     "SquaredDifferences",
     "SquaredOrthogonal",
     "SquaredSpectralNorm",
+    "TotalVariation",
     "Towards",
 ]
 
