@@ -13,6 +13,8 @@ import skglm.penalties
 import torch
 from skglm.utils.prox_funcs import prox_05, prox_log_sum, prox_SCAD, value_MCP, value_SCAD
 
+from taut import joint
+from taut.constraints import Box, NonNeg
 from taut.regularizers import (
     L0,
     L1,
@@ -583,3 +585,26 @@ def test_total_variation_at_the_ends() -> None:
         TotalVariation(0.1, axis=2)(w)
     with pytest.raises(TypeError, match="integer"):
         TotalVariation(0.1, axis=None)
+
+
+# --- with a constraint --------------------------------------------------------------------------------------
+
+
+def test_joint_steps_with_constraints() -> None:
+    rng = np.random.default_rng(12)
+    w, step = rng.normal(size=(4, 3)) * 2, np.exp(rng.normal(size=(4, 3)))
+    # The same penalty in other words has the same joint step.
+    for one, other, within in (
+        (SparseGroupLasso(0.2, 0.5), L1(0.2) + GroupLasso(0.5), NonNeg()),
+        (Scaled(L1(0.4) + GroupLasso(1.0), 0.5), L1(0.2) + GroupLasso(0.5), NonNeg()),
+        (Masked(L1(0.3), np.ones(3)) + L2(0.1), L1L2(0.3, 0.1), Box(-0.5, 0.5)),
+    ):
+        got = joint.step_for(one, within)(w, step, None)
+        np.testing.assert_allclose(got, joint.step_for(other, within)(w, step, None), atol=1e-14)
+    # Convex and entrywise: clipped after the proximal map.
+    for term in (Huber(0.3, 0.8), Towards(L1(0.3), 0.7), Masked(L1(0.3), np.eye(4, 3))):
+        got = joint.step_for(term, Box(-0.5, 0.5))(w, step, None)
+        np.testing.assert_array_equal(got, np.clip(term.prox(w, step), -0.5, 0.5))
+    # No joint step is known: refused by name.
+    for term in (MCP(0.1), ExclusiveLasso(0.1), NuclearNorm(0.1), TotalVariation(0.1), OrderedL1(0.1)):
+        assert type(term).__name__ in str(joint.known(term, Box(-0.5, 0.5)))
