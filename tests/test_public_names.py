@@ -36,7 +36,7 @@ INSIDE = {
     "constraints": f"{CODEC} Constraint NonNeg UnitNorm MaxNorm MinMaxNorm Box Intersection Plain as_constraint "
     "non_neg unit_norm max_norm min_max_norm box nonneg unitnorm maxnorm minmaxnorm "
     "NonPositive LInfBall Fixed Zeros Triangular Diagonal Masked Radial "
-    "Simplex StochasticRows StochasticColumns UnitSum ZeroMean HalfSpace L1Ball GroupL1Ball Monotone TopK NM "
+    "Simplex StochasticRows StochasticColumns UnitSum ZeroMean HalfSpace L1Ball GroupL1Ball DoublyStochastic Monotone TopK NM "
     "SpectralNorm NuclearBall LowRank Orthogonal Symmetric Skew PSD",
     "functional": "elastic group_norms l1 l2 mutual_coherence project_box project_l2_ball project_l2_shell "
     "project_sphere shrink_groups soft_threshold",

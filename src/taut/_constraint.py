@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from taut import errors
 from taut._term import MEMBER, Term
 from taut.functional import combined
@@ -24,6 +26,8 @@ class Constraint(Term):
         separable: the set bounds each entry on its own, so the metric does not matter.
         metric: the projection is exact in every per-entry metric; if not, it is always Euclidean.
         around_zero: a ball whose projection leaves zeros alone, so that some weights may be left out of it.
+        cone: each entry is bounded by 0 or held at 0, or is free.
+        after_cone: together with a cone, the projection is that of the point's projection onto the cone.
     """
 
     kind: ClassVar[str] = "constraint"
@@ -31,6 +35,8 @@ class Constraint(Term):
     separable: ClassVar[bool] = False
     metric: ClassVar[bool] = True
     around_zero: ClassVar[bool] = False
+    cone: ClassVar[bool] = False
+    after_cone: ClassVar[bool] = False
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         """The nearest feasible point; with ``step`` (a number or shaped like ``w``) nearest in that metric."""
@@ -46,6 +52,10 @@ class Constraint(Term):
 
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region | None:
         """The set in the normal form that combines with others, or None if it has none."""
+        return None
+
+    def with_nonneg(self) -> Constraint | None:
+        """This set where every weight is at least 0, if that is a set of its own."""
         return None
 
     def __and__(self, other: Any) -> Any:
@@ -82,7 +92,9 @@ class Intersection(Constraint):
     The projection is the nearest point of the common set, which "one after the other" is not in general.
     Exact for NonNeg, Box and one MaxNorm together and for NonNeg with UnitNorm or MinMaxNorm (a unit with no
     positive entry keeps only its largest); for several MaxNorms over different axes Dykstra's algorithm
-    is run to rounding and the result moved inside. Other sets are refused by name.
+    is run to rounding and the result moved inside. Sets without a normal form have a projection together when
+    all bound single entries, and when signs and zero patterns (NonNeg, Triangular, ...) meet one of L1Ball,
+    GroupL1Ball, TopK or NM; NonNeg with UnitSum is Simplex. Other sets are refused by name.
 
     Raises:
         ValueError: no projection is known, or the sets have no common point.
@@ -105,10 +117,13 @@ class Intersection(Constraint):
         if not flat:
             raise ValueError("An intersection of no constraints bounds nothing. Use None for no constraint.")
         reason = combined.why_never(lambda _: combined.NOTHING, lambda shape: self.region(shape, None))
+        if reason is not None and self._in_turn() is not None:
+            return
         if reason is not None:
             raise ValueError(
                 f"No projection onto {names} is known: {reason}. One after the other is wrong in general. "
-                f"Known: NonNeg, Box and MaxNorm together, and NonNeg with one of UnitNorm or MinMaxNorm (rate 1)."
+                f"Known: NonNeg, Box and MaxNorm together; NonNeg with one of UnitNorm, MinMaxNorm (rate 1) or "
+                f"UnitSum; signs and zero patterns with one of L1Ball, GroupL1Ball, TopK or NM; entrywise sets."
             )
         self._refuse_contradictions(names)
 
@@ -135,10 +150,48 @@ class Intersection(Constraint):
     def separable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return all(t.separable for t in self.terms)
 
+    @property
+    def metric(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return all(t.metric for t in self.terms)
+
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         region = self.region(shape_of(w), fan_in)
-        assert region is not None  # checked in the constructor
-        return combined.solve(w, step, None, region)
+        if region is not None:
+            return combined.solve(w, step, None, region)
+        turns = self._in_turn()
+        assert turns is not None  # checked in the constructor
+        z = w
+        for term in turns:
+            z = term(z, step=step, fan_in=fan_in)
+        if isinstance(z, np.ndarray) and self.separable and float(self.violation(z, fan_in=fan_in)) > 0:
+            raise ValueError(
+                f"{' & '.join(f'{type(t).__name__}(...)' for t in self.terms)} have no common point: an entry would have "
+                f"to be at two places. Widen one of them."
+            )
+        return z
+
+    def _in_turn(self) -> list[Constraint] | None:
+        """The terms in an order in which one projection after the other *is* the projection onto all, if there is one.
+
+        Intervals, entry by entry: clipping to one and then to another is clipping to both, where they meet. A cone
+        of half-lines and then a ball around zero (or the largest entries): the ball's multiplier only divides or
+        lowers what the cone has left, and a zero stays one.
+        """
+        terms = list(self.terms)
+        signs = [t for t in terms if t.cone] if len(terms) == 2 else []
+        nonneg = [t for t in signs if t.region((2,), None) == Region(nonneg=True)]
+        if len(nonneg) == 1:
+            terms.remove(nonneg[0])
+            whole = terms[0].with_nonneg()
+            if whole is not None:
+                return [whole]
+            terms = list(self.terms)
+        rest = [t for t in terms if not t.cone]
+        if all(t.separable for t in terms):
+            return terms
+        if len(rest) == 1 and rest[0].after_cone:
+            return [*(t for t in terms if t.cone), *rest]
+        return None
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
         xp = namespace(w)

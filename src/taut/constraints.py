@@ -31,6 +31,7 @@ class NonNeg(Constraint):
     keras: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    cone: ClassVar[bool] = True
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         return projections.project_box(w, 0.0, None)
@@ -101,6 +102,7 @@ class MaxNorm(Constraint):
     keras: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     around_zero: ClassVar[bool] = True
+    after_cone: ClassVar[bool] = True
     max_value: Number = number(2.0, errors.not_negative)
     axis: int | tuple[int, ...] | None = errors.axis_field()
 

@@ -12,6 +12,7 @@ from taut.constraints import (
     NM,
     PSD,
     Diagonal,
+    DoublyStochastic,
     Fixed,
     GroupL1Ball,
     HalfSpace,
@@ -103,6 +104,22 @@ def summing(total: float, axis: int | None, positive: bool) -> Drawn:
         off = np.abs(np.sum(z, axis=axes, keepdims=True) - total)
         size = np.sum(np.abs(z), axis=axes, keepdims=True) + abs(total) + 1e-300
         return max(float(np.max(off / size)), float(np.max(-z)) if positive else 0.0)
+
+    return Drawn(draw=draw, out=out)
+
+
+def doubly() -> Drawn:
+    """Averages of permutations (Birkhoff's theorem)."""
+
+    def draw(rng: Rng, like: Array) -> Array:
+        n = like.shape[-1]
+        shares = rng.dirichlet(np.full(4, 0.3), size=like.shape[:-2])
+        orders = np.stack([np.broadcast_to(np.eye(n)[rng.permutation(n)], like.shape) for _ in range(4)], axis=-3)
+        return np.sum(shares[..., None, None] * orders, axis=-3)
+
+    def out(z: Array) -> float:
+        sums = [np.abs(z.sum(axis=a) - 1) for a in (-1, -2)]
+        return max(float(np.max(sums)) / 2, float(np.max(-z)))
 
     return Drawn(draw=draw, out=out)
 
@@ -199,6 +216,7 @@ SUMS = [
     SetRow(Simplex(2.5, axis=-1), summing(2.5, -1, True)),
     SetRow(StochasticRows(), summing(1.0, -1, True), shapes=MATRICES),
     SetRow(StochasticColumns(), summing(1.0, -2, True), shapes=MATRICES),
+    SetRow(DoublyStochastic(), doubly(), tolerance=1e-6, shapes=[(3, 3), (2, 3, 3)]),
     SetRow(UnitSum(), summing(1.0, None, False)),
     SetRow(UnitSum(-0.5, axis=-1), summing(-0.5, -1, False)),
     SetRow(ZeroMean(), summing(0.0, None, False)),
@@ -354,4 +372,52 @@ MATRIX = [
     SetRow(PSD(), Drawn(draw=_gram, out=_indefinite), shapes=SQUARE),
 ]
 
-SETS = [*ENTRIES, *SUMS, *ORDER, *SPARSITY, *MATRIX]
+
+# --- together ---------------------------------------------------------------------------------------------------------
+
+
+def part(place: Drawn, cut: Callable[[Array], Array]) -> Drawn:
+    """The part of a set in a cone that ``cut`` projects onto; cutting leaves the set's points in it."""
+    near = place.near
+    return Drawn(
+        draw=lambda rng, like: cut(place.draw(rng, like)),
+        out=lambda z: max(place.out(z), float(np.max(np.abs(z - cut(z))))),
+        near=None if near is None else lambda rng, z: [cut(p) for p in near(rng, z)],
+    )
+
+
+def plus(z: Array) -> Array:
+    return np.maximum(z, 0.0)
+
+
+TOGETHER = [
+    SetRow(NonNeg() & UnitSum(), summing(1.0, None, True)),
+    SetRow(NonNeg() & L1Ball(1.3), part(ball(l1_norms, 1.3), plus)),
+    SetRow(
+        L1Ball(1.3) & Triangular("lower") & NonPositive(),
+        part(ball(l1_norms, 1.3), lambda z: -plus(-np.tril(z))),
+        shapes=[(4, 3)],
+    ),
+    SetRow(NonNeg() & GroupL1Ball(1.4), part(ball(group_sum, 1.4), plus), tolerance=1e-11),
+    SetRow(
+        Zeros(_mask) & MaxNorm(1.1),
+        part(ball(lambda w: norms(w, unit_axes(w)), 1.1), lambda z: np.where(_mask, 0.0, z)),
+        shapes=[(4, 3)],
+    ),
+    SetRow(NonNeg() & TopK(2), part(few(2, unit_axes), plus)),
+    SetRow(
+        Triangular("lower") & LInfBall(0.6),
+        part(
+            Drawn(
+                -0.6,
+                0.6,
+                draw=lambda rng, like: np.clip(noise(rng, like), -0.59, 0.59),
+                out=lambda z: float(np.max(np.abs(z) - 0.6)),
+            ),
+            np.tril,
+        ),
+        shapes=[(4, 3)],
+    ),
+]
+
+SETS = [*ENTRIES, *SUMS, *ORDER, *SPARSITY, *MATRIX, *TOGETHER]

@@ -14,6 +14,7 @@ from scipy.optimize import brentq, isotonic_regression, minimize
 from taut.constraints import (
     NM,
     PSD,
+    DoublyStochastic,
     Fixed,
     GroupL1Ball,
     HalfSpace,
@@ -21,6 +22,8 @@ from taut.constraints import (
     LowRank,
     Masked,
     Monotone,
+    NonNeg,
+    NonPositive,
     NuclearBall,
     Orthogonal,
     Radial,
@@ -80,6 +83,24 @@ def test_simplex_in_a_metric_beside_a_general_optimizer() -> None:
     np.testing.assert_allclose(Simplex()(w, step=METRIC), done.x, atol=1e-6)
 
 
+def test_doubly_stochastic_beside_a_general_optimizer() -> None:
+    # SciPy's SLSQP.
+    w, step = RNG.normal(size=(3, 3)), np.exp(RNG.normal(size=(3, 3)))
+    sums = [
+        {"type": "eq", "fun": lambda z: z.reshape(3, 3).sum(axis=1) - 1},
+        {"type": "eq", "fun": lambda z: z.reshape(3, 3).sum(axis=0)[:2] - 1},
+    ]
+    done = minimize(
+        lambda z: np.sum((z.reshape(3, 3) - w) ** 2 / (2 * step)),
+        np.full(9, 1 / 3),
+        bounds=[(0, None)] * 9,
+        constraints=sums,
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    np.testing.assert_allclose(DoublyStochastic()(w, step=step), done.x.reshape(3, 3), atol=1e-6)
+
+
 def test_affine_sets_beside_their_closed_forms() -> None:
     # Textbook formulas (Boyd & Vandenberghe, §8.1.1).
     w, a = VECTORS[2], METRIC - 1.0
@@ -103,6 +124,17 @@ def test_group_ball_beside_scipy() -> None:
     v = VECTORS[2]
     want = np.sign(v) * waterline(np.abs(v), METRIC, 3.0)
     np.testing.assert_allclose(GroupL1Ball(3.0, axis=())(v, step=METRIC), want, atol=1e-10)
+
+
+@pytest.mark.parametrize("w", VECTORS)
+def test_intersections_beside_scipy(w: Any) -> None:
+    # SciPy's brentq on the multiplier; a cone of signs first, then the bound on what it leaves.
+    np.testing.assert_array_equal((NonNeg() & UnitSum())(w, step=METRIC), Simplex()(w, step=METRIC))
+    plus = np.maximum(w, 0)
+    want = waterline(plus, METRIC, 0.5) if plus.sum() > 0.5 else plus
+    np.testing.assert_allclose((NonNeg() & L1Ball(0.5))(w, step=METRIC), want, atol=1e-11)
+    want = -waterline(-w, METRIC, 0.5) if np.maximum(-w, 0).sum() > 0.5 else np.minimum(w, 0)
+    np.testing.assert_allclose((L1Ball(0.5) & NonPositive())(w, step=METRIC), want, atol=1e-11)
 
 
 def test_radial_beside_the_mean_of_each_ring() -> None:
@@ -192,6 +224,10 @@ def test_symmetric_in_a_metric_beside_scipy() -> None:
         (lambda: Triangular()(np.ones(3)), ValueError, "needs a matrix"),
         (lambda: Masked(Simplex(), [True, False]), ValueError, "entries left out"),
         (lambda: Monotone()(np.ones((2, 2, 3))), ValueError, "one axis"),
+        (lambda: NonNeg() & UnitSum(-1.0), ValueError, "at least 0"),
+        (lambda: Simplex() & L1Ball(), ValueError, r"No projection onto Simplex\(...\) & L1Ball"),
+        (lambda: SpectralNorm() & NonNeg(), ValueError, r"No projection onto SpectralNorm\(...\) & NonNeg"),
+        (lambda: (Fixed(0.5) & NonPositive())(np.ones(2)), ValueError, "no common point"),
         (lambda: TopK(0), ValueError, "at least 1"),
         (lambda: TopK(2.5), TypeError, "whole number"),
         (lambda: TopK(9)(np.ones((4, 2))), ValueError, "only 4"),

@@ -5,6 +5,7 @@ from taut._sets.matrices import PSD, LowRank, NuclearBall, Orthogonal, Skew, Spe
 from taut._sets.order import Monotone
 from taut._sets.sparsity import NM, TopK
 from taut._sets.sums import (
+    DoublyStochastic,
     GroupL1Ball,
     HalfSpace,
     L1Ball,
@@ -19,6 +20,7 @@ __all__ = [
     "NM",
     "PSD",
     "Diagonal",
+    "DoublyStochastic",
     "Fixed",
     "GroupL1Ball",
     "HalfSpace",

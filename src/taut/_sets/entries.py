@@ -39,6 +39,7 @@ class NonPositive(Constraint):
 
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    cone: ClassVar[bool] = True
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         return projections.project_box(w, None, 0.0)
@@ -127,6 +128,7 @@ class Zeros(Constraint):
 
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    cone: ClassVar[bool] = True
     mask: Any = number(check=_mask)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
@@ -156,6 +158,7 @@ class Triangular(Constraint):
 
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    cone: ClassVar[bool] = True
     keep: str = "lower"
 
     def validate(self) -> None:
@@ -184,6 +187,7 @@ class Diagonal(Constraint):
 
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    cone: ClassVar[bool] = True
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         return masks.zero_where(w, _pattern("Diagonal", "diagonal", w))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from taut import errors, identifiers
 from taut._constraint import Constraint
@@ -51,6 +51,7 @@ class TopK(Constraint):
            [-4.,  0.]])
     """
 
+    after_cone: ClassVar[bool] = True
     k: int = whole()
     per: str = "unit"
     axis: int | tuple[int, ...] | None = errors.axis_field()
@@ -97,6 +98,7 @@ class NM(Constraint):
     array([ 0., -2.,  3.,  0.])
     """
 
+    after_cone: ClassVar[bool] = True
     n: int = whole(2)
     m: int = whole(4)
     axis: int | None = errors.axis_field()

@@ -27,6 +27,20 @@ def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axe
         amount: > 0, a number a slice (0 gives zeros).
         axes: the axes that one slice spans.
     """
+    y, weight, theta = _search(xp, x, s, amount, axes)
+    rest = y - theta * weight
+    return xp.where(rest > 0, rest, xp.zeros_like(rest))
+
+
+def waterline(xp: Namespace, x: Array, s: Array, amount: Array, axes: tuple[int, ...]) -> Array:
+    """The θ of `above_waterline` in a metric."""
+    return _search(xp, x, s, amount, axes)[2]
+
+
+def _search(
+    xp: Namespace, x: Array, s: Array | None, amount: Array, axes: tuple[int, ...]
+) -> tuple[Array, Array, Array]:
+    """x measured from somewhere, s, and θ measured from there too."""
     # θ is measured from the highest entry: x − θ would otherwise lose what the amount is made of. Not in a
     # metric, where the highest x/s may be a million times the others'.
     y = x - constant(largest(xp, x, axes)) if s is None else x
@@ -59,5 +73,4 @@ def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axe
     state = (low, top, xp.sum(xp.zeros_like(low)), xp.any(low == low))
     low = while_(xp, LIMIT, lambda state: state[3], body, state)[0]
     # Outside the loop, which JAX cannot differentiate in reverse: the derivative of this step is the root's.
-    rest = y - newton(constant(low), y, weight, amount)[1] * weight
-    return xp.where(rest > 0, rest, xp.zeros_like(rest))
+    return y, weight, newton(constant(low), y, weight, amount)[1]
