@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from taut import _cores, _term, joint
+from taut import _cores, _term, errors, joint
 from taut.constraints import Constraint
 from taut.regularizers import Acting, Regularizer
 
@@ -155,7 +155,7 @@ class Plan:
         for e in self.entries:
             if e.path == path:
                 return e
-        raise KeyError(path)
+        raise KeyError(errors.unknown("parameter path", path, [e.path for e in self.entries]))
 
     # --- pytree: numbers are leaves, everything else is structure -----------------------------------------------------
 
@@ -211,7 +211,7 @@ class Plan:
 
 
 def _show(term: Any) -> str:
-    return "–" if term is None else str(getattr(term, "__name__", None) or term)
+    return "–" if term is None else errors.shown(getattr(term, "__name__", None) or term).strip("'")
 
 
 # --- binding -----------------------------------------------------------------------------------------------------------

@@ -73,10 +73,10 @@ def _unpack(optimizer: Optimizer, values: Mapping[str, Any], like: Mapping[str, 
     return out
 
 
-def layout(optimizer: Optimizer, plan: Plan, params: Mapping[str, Array]) -> tuple[Any, ...]:
-    """What the state depends on besides its values: a state may go on wherever this is equal."""
+def layout(optimizer: Optimizer, params: Mapping[str, Array]) -> tuple[Any, ...]:
+    """What the state depends on besides its values: a state may go on wherever this is equal (see `resume`)."""
     shapes = tuple((path, w.shape, str(w.dtype)) for path, w in params.items())
-    return jax.tree.structure(optimizer), plan.metric_paths, shapes
+    return jax.tree.structure(optimizer), shapes
 
 
 def init(
@@ -111,12 +111,12 @@ def _rare(optimizer: Optimizer, plan: Plan, rare: Collection[str] | None) -> tup
 def resume(
     optimizer: Optimizer, plan: Plan, state: StepState, params: Mapping[str, Array], rare: Collection[str]
 ) -> StepState:
-    """A state that goes on with data in which the parameters ``rare`` have rare entries."""
-    new = [p for p in _rare(optimizer, plan, rare) if p not in state.metric]
-    if not new:
+    """A state that goes on under another plan, or with data in which other parameters have rare entries."""
+    wanted = _rare(optimizer, plan, [*state.metric, *rare])
+    if wanted == tuple(state.metric):
         return state
     moments = _moments(optimizer, plan, state.slots, dict(params))
-    return state._replace(metric={**state.metric, **{p: moments[p] for p in new}})
+    return state._replace(metric={p: state.metric[p] if p in state.metric else moments[p] for p in wanted})
 
 
 def step(
@@ -160,7 +160,8 @@ def _whole_step(
     )
     updates = _unpack(optimizer, change, decayed)
     metric, sizes = _sizes(optimizer, plan, state, slots, gradients, patience)
-    new = plan.step({p: w + updates[p] for p, w in decayed.items()}, sizes)
+    # In the parameter's own precision: with half-precision weights the update is float32.
+    new = plan.step({p: (w + updates[p]).astype(w.dtype) for p, w in decayed.items()}, sizes)
     average, taken = state.average, state.taken + 1
     if optimizer.use_ema:
         keep = jnp.where(state.taken == 0, 0.0, optimizer.ema_momentum)

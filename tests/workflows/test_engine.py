@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from flax import nnx
 
 import taut
 from taut import constraints, regularizers
@@ -255,3 +256,34 @@ def test_a_metric_that_is_not_finite_is_no_reason_to_stop() -> None:
     history = fit(model).history
     assert not np.isfinite(history["<lambda>"]).any()
     assert np.isfinite(history["loss"]).all()
+
+
+def test_a_momentum_that_overflows_behind_a_bound_is_an_error() -> None:
+    """The Box hides the weight's infinity; the optimizer's state would keep it for good."""
+    kernel = {"kernel_initializer": "zeros", "kernel_constraint": taut.constraints.Box(-1, 1)}
+    model = taut.Sequential([taut.layers.Dense(1, use_bias=False, input_shape=(1,), **kernel)])
+    model.compile(taut.optimizers.SGD(0.01, momentum=0.9), "mse")
+    with pytest.raises(NonFiniteError, match="the optimizer's state"):
+        model.fit(np.asarray([[1e21]], "float32"), np.asarray([1e18], "float32"), epochs=3, verbose=0)
+
+
+def test_attaching_a_term_keeps_the_optimizer_s_state() -> None:
+    """Moments belong to the parameters, not to the terms on them."""
+    model = taut.Sequential([taut.layers.Dense(2, input_shape=(3,))])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(64, 3))
+    model.fit(x, x[:, :2], epochs=2, verbose=0)
+    model.attach({"dense/kernel": taut.regularizers.L1(0.01)})
+    model.fit(x, x[:, :2], epochs=1, verbose=0)
+    assert int(model._state[1].taken) == 6
+
+
+def test_half_precision_parameters_of_a_module_train() -> None:
+    model = taut.Sequential([nnx.Linear(3, 2, param_dtype="bfloat16", rngs=nnx.Rngs(0))])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(64, 3))
+    model.build((3,))
+    before = model.params["linear/kernel"]
+    model.fit(x, x[:, :2], epochs=2, verbose=0)
+    after = model.params["linear/kernel"]
+    assert after.dtype == before.dtype and bool((after != before).any())

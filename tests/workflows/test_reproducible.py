@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 
 import taut
 from taut import constraints, layers, regularizers
@@ -120,10 +119,6 @@ def test_a_strength_of_zero_is_no_strength() -> None:
         np.testing.assert_allclose(w, bare.params[path], rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="float32 sums are cut where the pace of the machine cuts the chunks, so a History differs in its last bits",
-)
 def test_the_history_does_not_depend_on_the_machine_s_pace(monkeypatch) -> None:
     histories = []
     for steps in (1, 2, 3):

@@ -99,10 +99,9 @@ class Sums(NamedTuple):
         """(2 + metrics,), so that the host reads one array."""
         return jnp.stack([self.data_loss, self.penalty, *self.metrics])
 
-
-def _zero_sums(program: Program) -> Sums:
-    zero = jnp.zeros((), jnp.float32)
-    return Sums(zero, zero, tuple(zero for _ in program.metrics))
+    @classmethod
+    def unstacked(cls, values: Array) -> Sums:
+        return cls(values[0], values[1], tuple(values[i] for i in range(2, values.shape[0])))
 
 
 def _gather(data: Data, rows: Array) -> Data:
@@ -165,12 +164,14 @@ def loop(
     order: Order,
     start: Array,
     stop: Array,
+    sums: Any,
     carry: Carry,
 ) -> tuple[Carry, Array]:
     """Steps ``start`` … ``stop``−1 of an epoch.
 
-    Returns the carry, and one float32 vector for the host: the sums over these steps (:meth:`Sums.stacked`), then for
-    each trainable parameter, in the order of the carry, 1 where every weight is finite and 0 where not.
+    ``sums`` are those of the epoch so far (:meth:`Sums.stacked`): added up here and not by the caller, they do not
+    depend on where an epoch is cut into chunks. Returns the carry, and one float32 vector for the host: the sums, then
+    1 or 0 for whether the optimizer's state is finite, then the same for each trainable parameter, by sorted path.
     """
     plan: Plan = jax.tree.unflatten(program.plan, numbers.plan)
     optimizer: Optimizer = jax.tree.unflatten(program.optimizer, numbers.optimizer)
@@ -182,12 +183,17 @@ def loop(
         return train_on(jax.lax.dynamic_index_in_dim(order.full, i, keepdims=False), carried)
 
     full = len(order.full)
-    carried = jax.lax.fori_loop(start, jnp.minimum(stop, full), body, (carry, _zero_sums(program)))
+    carried = jax.lax.fori_loop(start, jnp.minimum(stop, full), body, (carry, Sums.unstacked(sums)))
     if order.last is not None:
         carried = jax.lax.cond(stop > full, lambda c: train_on(order.last[0], c), lambda c: c, carried)
     carry, sums = carried
-    finite = [jnp.isfinite(w).all().astype(jnp.float32) for w in carry.params.values()]
-    return carry, jnp.concatenate([sums.stacked(), jnp.stack(finite)]) if finite else sums.stacked()
+    floats = [leaf for leaf in jax.tree.leaves(carry.state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    finite = [_finite(floats), *(_finite([carry.params[path]]) for path in sorted(carry.params))]
+    return carry, jnp.concatenate([sums.stacked(), jnp.stack(finite).astype(jnp.float32)])
+
+
+def _finite(arrays: list[Array]) -> Array:
+    return jnp.all(jnp.stack([jnp.isfinite(a).all() for a in arrays])) if arrays else jnp.ones((), bool)
 
 
 # The carry is not donated: its start is what a non-finite step goes back to, and the one copy a chunk costs is

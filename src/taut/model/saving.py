@@ -203,7 +203,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
             trained = {e.path: values[e.path] for e in plan.entries if e.trainable}
             kept = {name.removeprefix("training/metric/") for name in tensors if name.startswith("training/metric/")}
             state = _fill("training/", transforms.init(optimizer, plan, trained, kept), tensors)
-            model._state = transforms.layout(optimizer, plan, trained), state
+            model._state = transforms.layout(optimizer, trained), state
     if description["history"] is not None:
         model.history = _history(description["history"])
     model.metadata = dict(description["metadata"])

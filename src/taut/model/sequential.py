@@ -172,7 +172,6 @@ class Sequential:
         except Exception:
             self._attached = before
             raise
-        self._state = None
         network.write(self.layers, structure, self._feasible(structure, params))
 
     @property
@@ -392,7 +391,7 @@ class Sequential:
         params = {p: w for p, w in params.items() if p in trainable}
         optimizer = self.optimizer.prepared()
         program, numbers = self._program(structure, plan, optimizer, loss)
-        layout = transforms.layout(optimizer, plan, params)
+        layout = transforms.layout(optimizer, params)
         rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.metric_paths else ()
         if fresh or self._state is None or self._state[0] != layout:
             state = transforms.init(optimizer, plan, params, rare)

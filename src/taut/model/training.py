@@ -53,9 +53,13 @@ class Totals:
         self.sums = np.zeros(2 + len(metrics))
 
     def add(self, sums: np.ndarray, rows: int) -> None:
-        """``sums`` over ``rows`` rows: data loss, penalty, metrics."""
+        """``sums`` over ``rows`` more rows: data loss, penalty, metrics."""
         self.sums += sums
         self.rows += rows
+
+    def set(self, sums: np.ndarray, rows: int) -> None:
+        """``sums`` over ``rows`` rows in all."""
+        self.sums, self.rows = sums.astype(np.float64), rows
 
     def values(self, prefix: str = "") -> dict[str, float]:
         """Means over the rows: loss (with penalties), data_loss, penalty, metrics."""
@@ -114,16 +118,19 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.carry = self.job.carry
+        self._sums = np.zeros(2 + len(self.job.program.metrics), np.float32)
         self._next: tuple[int, Order] | None = None
 
     def _run(self, carry: Carry, order: Order, start: int, stop: int) -> tuple[Carry, jax.Array]:
         job = self.job
-        return engine.run(job.program, job.numbers, job.frozen, job.patience, job.data, order, start, stop, carry)
+        return engine.run(
+            job.program, job.numbers, job.frozen, job.patience, job.data, order, start, stop, self._sums, carry
+        )
 
     def _read(self, report: jax.Array) -> tuple[np.ndarray, np.ndarray]:
-        """The sums over the steps of a run, and for each trainable parameter whether it is finite."""
-        values, sums = np.asarray(report, np.float64), 2 + len(self.job.program.metrics)
-        return values[:sums], values[sums:] == 1
+        """The epoch's sums after a run, and whether the optimizer's state and each trainable parameter are finite."""
+        values = np.asarray(report)
+        return values[: len(self._sums)], values[len(self._sums) :] == 1
 
     def _order(self, epoch: int) -> Order:
         if self._next is None or self._next[0] != epoch:
@@ -132,7 +139,9 @@ class Trainer:
 
     def epoch(self, number: int, last: int, progress: Progress) -> dict[str, float]:
         """Train epoch ``number`` (``last`` is the number of the last one); returns its means."""
-        totals, order, done = Totals(tuple(m.name for m in self.job.program.metrics)), self._order(number), 0
+        order, done = self._order(number), 0
+        totals = Totals(tuple(m.name for m in self.job.program.metrics))
+        self._sums = np.zeros(len(totals.sums), np.float32)
         while done < self.job.steps:
             stop = min(self.job.steps, done + _chunk(self.job))
             began = time.perf_counter()
@@ -142,7 +151,8 @@ class Trainer:
             sums, finite = self._read(report)
             self._check(number, order, done, stop, sums, finite)
             self.carry = carry
-            totals.add(sums, min(stop * self.job.batch, self.job.rows) - done * self.job.batch)
+            self._sums = sums
+            totals.set(sums, min(stop * self.job.batch, self.job.rows))
             _learn_pace(self.job, (time.perf_counter() - began) / (stop - done))
             progress.advance(stop - done, number, totals.values())
             done = stop
@@ -171,11 +181,12 @@ class Trainer:
         before = self._run(self.carry, order, start, good)[0] if good > start else self.carry
         sums, flags = self._read(self._run(before, order, good, bad)[1])
         self.carry = before
-        names = tuple(path for path, ok in zip(sorted(before.params), flags, strict=True) if not ok)
-        loss = float(sums[0] + sums[1]) / (min(bad * self.job.batch, self.job.rows) - good * self.job.batch)
+        names = tuple(path for path, ok in zip(sorted(before.params), flags[1:], strict=True) if not ok)
+        loss = float(sums[0] + sums[1])  # of the epoch so far; not finite only if this step's was not
         step = good + 1
         what = f"the loss was {loss:.4g}" if not np.isfinite(loss) else "the loss was still finite"
-        which = f" and {', '.join(names)} stopped being finite" if names else ""
+        parts = names or (() if flags[0] else ("the optimizer's state",))
+        which = f" and {', '.join(parts)} stopped being finite" if parts else ""
         raise NonFiniteError(
             f"epoch {epoch + 1}, step {step}: {what}{which}. The model keeps its weights from before this step. A "
             f"smaller learning rate, clipnorm=1.0, or scaled inputs usually put this right.",

@@ -66,6 +66,7 @@ def _run(
     order: Order,
     start: Any,
     stop: Any,
+    sums: Any,
     carries: Carry,
 ) -> tuple[Carry, jax.Array]:
     def one(
@@ -78,10 +79,11 @@ def _run(
         order: Order,
         start: Any,
         stop: Any,
+        sums: Any,
     ) -> tuple[Carry, jax.Array]:
-        return engine.loop(program, Numbers(plan, optimizer), frozen, patience, data, order, start, stop, carry)
+        return engine.loop(program, Numbers(plan, optimizer), frozen, patience, data, order, start, stop, sums, carry)
 
-    shared = (numbers.optimizer, frozen, patience, data, order, start, stop)
+    shared = (numbers.optimizer, frozen, patience, data, order, start, stop, sums)
     nets = jax.vmap(one, in_axes=(0, 0, *(None for _ in shared)))
     if devices == 1:
         return nets(numbers.plan, carries, *shared)
@@ -158,6 +160,7 @@ def train_many(
             order,
             0,
             order.steps,
+            np.zeros(len(names) - 1, np.float32),
             carries,
         )
         values = np.asarray(report, np.float64)[: len(plans)].T  # (sums and flags, nets)
