@@ -72,7 +72,7 @@ class Grouped(Regularizer):
             return _by_blocks(xp, type(self).__name__, self.by, shape)
         axes = self.natural_axes(shape, fan_in)
         assert axes is not None
-        return Arrangement(lambda x, _: x, lambda z: z, axes, math.prod(shape[a] for a in axes), natural=True)
+        return Arrangement(lambda x, _: x, lambda z: z, axes, math.prod([shape[a] for a in axes]), natural=True)
 
     def natural_axes(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[int, ...] | None:
         """The axes that a group spans in the weights as they are, or None if no axes say it."""
@@ -165,7 +165,7 @@ def _gather(
     name: str, by: str, groups: tuple[tuple[int, ...], ...], shape: tuple[int, ...], along: tuple[int, ...]
 ) -> tuple[Any, Any, Any]:
     """Flat positions by (group, member), the number of entries where a group is short; the way back; sizes."""
-    counted = math.prod(shape[a] for a in along)
+    counted = math.prod([shape[a] for a in along])
     listed = {i for g in groups for i in g}
     strange, missing = sorted(i for i in listed if i >= counted), sorted(set(range(counted)) - listed)
     if strange or missing:

@@ -85,7 +85,7 @@ class SparseGroupLasso(Grouped):
         axes = self.natural_axes(shape, fan_in)
         if axes is None:
             return None
-        size = math.prod(shape[a] for a in axes)
+        size = math.prod([shape[a] for a in axes])
         return Shrinkage(l1=self.l1, groups={axes: _scaled(self.strength, size, self.scale_by_size)})
 
 

@@ -73,7 +73,7 @@ class OrderedL1(Grouped):
         kept = tuple(a for a in range(len(shape)) if a not in layout.axes)
         order = (*kept, *layout.axes)
         moved = tuple(shape[a] for a in order)
-        size = math.prod(shape[a] for a in layout.axes)
+        size = math.prod([shape[a] for a in layout.axes])
         home = tuple(order.index(a) for a in range(len(shape)))
 
         def lay(x: Array) -> Array:
