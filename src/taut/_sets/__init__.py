@@ -1,20 +1,12 @@
 """The catalogue of constraints beyond Keras's own; `taut.constraints` is where they are met."""
 
-from taut._sets.entries import Diagonal, Fixed, LInfBall, Masked, NonPositive, Radial, Triangular, Zeros
+from taut._sets.entries import Fixed, LInfBall, NonPositive, Radial
 from taut._sets.matrices import PSD, LowRank, NuclearBall, Orthogonal, Skew, SpectralNorm, Symmetric
 from taut._sets.order import Monotone
+from taut._sets.patterns import Diagonal, Masked, Triangular, Zeros
 from taut._sets.sparsity import NM, TopK
-from taut._sets.sums import (
-    DoublyStochastic,
-    GroupL1Ball,
-    HalfSpace,
-    L1Ball,
-    Simplex,
-    StochasticColumns,
-    StochasticRows,
-    UnitSum,
-    ZeroMean,
-)
+from taut._sets.stochastic import DoublyStochastic, StochasticColumns, StochasticRows
+from taut._sets.sums import GroupL1Ball, HalfSpace, L1Ball, Simplex, UnitSum, ZeroMean
 
 __all__ = [
     "NM",
