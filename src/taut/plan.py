@@ -49,6 +49,13 @@ class Entry:
     mode: str | None = None
     metric: bool = False
 
+    @property
+    def one_step(self) -> bool:
+        """Whether a term here has no exact method in a per-entry metric (a spectral ball, SLOPE): then the whole
+        parameter takes one step size, the smallest of its entries'."""
+        by_entry = self.mode != "proximal" or getattr(self.regularizer, "metric", "entry") == "entry"
+        return self.metric and not (by_entry and (self.constraint is None or self.constraint.metric))
+
     def penalty(self, w: jax.Array) -> jax.Array:
         """R(w), a scalar."""
         assert self.regularizer is not None

@@ -160,6 +160,9 @@ def _whole_step(
     )
     updates = _unpack(optimizer, change, decayed)
     metric, sizes = _sizes(optimizer, plan, state, slots, gradients, patience)
+    for entry in plan.entries:
+        if entry.path in sizes and entry.one_step:
+            updates[entry.path], sizes[entry.path] = _in_one_step(updates[entry.path], sizes[entry.path])
     # In the parameter's own precision: with half-precision weights the update is float32.
     new = plan.step({p: (w + updates[p]).astype(w.dtype) for p, w in decayed.items()}, sizes)
     average, taken = state.average, state.taken + 1
@@ -192,6 +195,21 @@ def _sizes(
     late = state.taken >= patience
     sizes = {p: jnp.where((v == 0) & ~late, 0, optimizer.size(slots, v)) for p, v in {**moments, **metric}.items()}
     return metric, sizes
+
+
+def _in_one_step(update: Array, sizes: Any) -> tuple[Array, Any]:
+    """The update and the metric of a parameter whose term is exact in one step size only.
+
+    The update is −size·g by entry, g being the optimizer's view of the gradient. Taken with the smallest size m it is
+    the proximal-gradient step of size m on g, so the fixed point stays the penalised optimum; with the entries' own
+    sizes in the update and m in the prox it would not be. Entries without a gradient so far (size 0) do not count.
+    """
+    if jnp.ndim(sizes) == 0:
+        return update, sizes
+    moving = sizes > 0
+    least = jnp.min(jnp.where(moving, sizes, jnp.inf))
+    least = jnp.where(jnp.isfinite(least), least, 0)
+    return update * jnp.where(moving, least / jnp.where(moving, sizes, 1), 1), least
 
 
 def _moments(optimizer: Optimizer, plan: Plan, slots: Any, like: Params) -> dict[str, Any]:

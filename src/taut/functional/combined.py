@@ -34,7 +34,7 @@ class Shrinkage:
 
     l1: Number | None = None
     l2: Number | None = None
-    groups: dict[Axes, Number] = field(default_factory=dict[Axes, Number])
+    groups: dict[Axes, Number] = field(default_factory=dict)
 
     def __add__(self, other: Shrinkage) -> Shrinkage:
         groups = dict(self.groups)
@@ -50,7 +50,7 @@ class Region:
     nonneg: bool = False
     low: Number | None = None
     high: Number | None = None
-    norms: dict[Axes, tuple[Number | None, Number]] = field(default_factory=dict[Axes, tuple["Number | None", Number]])
+    norms: dict[Axes, tuple[Number | None, Number]] = field(default_factory=dict)
 
     def __and__(self, other: Region) -> Region:
         norms = dict(self.norms)
