@@ -64,7 +64,7 @@ class Constraint(Term):
         return Intersection((self, as_constraint(other)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plain(Constraint):
     """A function ``f(w)`` as a constraint: applied as it is after each step. It cannot be saved.
 
@@ -80,6 +80,9 @@ class Plain(Constraint):
         xp = namespace(w)
         x = real(xp, w)
         return xp.max(xp.abs(widen(xp, self.function(x)) - widen(xp, x)))
+
+    def __repr__(self) -> str:  # by name: an address would differ between runs
+        return f"Plain({errors.function_name(self.function)})"
 
     def get_config(self) -> dict[str, Any]:
         raise TypeError(errors.unsaved("constraint", self.function))

@@ -98,7 +98,7 @@ class Acting(Term):
             )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plain(Regularizer):
     """A function ``f(w)`` as a regularizer: differentiated with the loss. It cannot be saved.
 
@@ -112,6 +112,9 @@ class Plain(Regularizer):
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return self.function(w)
+
+    def __repr__(self) -> str:  # by name: an address would differ between runs
+        return f"Plain({errors.function_name(self.function)})"
 
     def get_config(self) -> dict[str, Any]:
         raise TypeError(errors.unsaved("regularizer", self.function))

@@ -41,6 +41,15 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def function_name(function: object) -> str:
+    """What a user calls a function.
+
+    >>> function_name(abs), function_name(lambda w: w)
+    ('abs', '<lambda>')
+    """
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
 def is_concrete(value: object) -> TypeGuard[float]:
     """Whether ``value`` is a plain number that a constructor can judge (neither an array nor a tracer)."""
     return isinstance(value, numbers.Real) and value is not True and value is not False
