@@ -94,8 +94,8 @@ class Intersection(Constraint):
 
     The projection is the nearest point of the common set, which "one after the other" is not in general.
     Exact for NonNeg, Box and one MaxNorm together and for NonNeg with UnitNorm or MinMaxNorm (a unit with no
-    positive entry keeps only its largest); for several MaxNorms over different axes Dykstra's algorithm
-    is run to rounding and the result moved inside. Sets without a normal form have a projection together when
+    positive entry keeps only its largest); several MaxNorms over different axes are solved in turns,
+    to rounding, and the result moved inside. Sets without a normal form have a projection together when
     all bound single entries, and when signs and zero patterns (NonNeg, Triangular, ...) meet one of L1Ball,
     GroupL1Ball, TopK or NM; NonNeg with UnitSum is Simplex. Other sets are refused by name.
 
