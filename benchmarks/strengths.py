@@ -25,7 +25,7 @@ def main() -> None:
     strengths = np.geomspace(1e-5, 1e-1, 4 if chosen.quick else 64).tolist()
     before = machine()
     with ExitStack() as stack:
-        one = stack.enter_context(Peer(ONE, "taut_many"))
+        one = stack.enter_context(Peer(ONE, "taut_many", JAX_NUM_CPU_DEVICES="1"))
         # A virtual device a core: each runs its half of the networks on a thread of its own.
         two = stack.enter_context(Peer(TWO, "taut_many", JAX_NUM_CPU_DEVICES="2"))
         about, checks = {}, []

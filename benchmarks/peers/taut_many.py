@@ -51,7 +51,11 @@ class TautMany:
             taut.utils.set_random_seed(0)
             self._fit(first, self.x[:batch], self.y[:batch], 1)
             alone = first.params
-            weights.append(max(float(np.abs(w - alone[path]).max()) for path, w in step.net(index).items()))
+            # All weights together, in the relative L2 norm: Adam's first step divides a gradient by its own size, so one
+            # near its ε turns the last bit of a sum into up to 4e-6 of a single weight.
+            net = step.net(index)
+            apart = np.sqrt(sum(float(np.sum((w - alone[path]) ** 2)) for path, w in net.items()))
+            weights.append(apart / np.sqrt(sum(float(np.sum(np.square(w))) for w in alone.values())))
             taut.utils.set_random_seed(0)
             history = self._fit(model, self.x, self.y, epochs)
             assert history.seed == seed
