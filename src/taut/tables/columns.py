@@ -100,18 +100,14 @@ class Choice:
         nothing = len(self.features)  # a column that is cut off at the end
         other = len(self.levels) if self.other else nothing
         missing = nothing - 1 if self.missing else nothing
-        codes = np.asarray(
-            [missing if text is None else place.get(text, other) for text in texts], dtype=np.int64
-        )
+        codes = np.asarray([missing if text is None else place.get(text, other) for text in texts], dtype=np.int64)
 
         gaps = [row for row, text in enumerate(texts) if text is None]
         strange = [row for row, text in enumerate(texts) if text is not None and text not in place]
         if strange and len(strange) == len(texts) - len(gaps):
             self._refuse_numbers(table)
         if gaps and not self.missing:
-            notes.append(
-                f"{self.name!r} is missing on {table.places(gaps)}, and never was in training: all zeros"
-            )
+            notes.append(f"{self.name!r} is missing on {table.places(gaps)}, and never was in training: all zeros")
         if strange and not self.other:
             seen = sorted({str(texts[row]) for row in strange})
             notes.append(
@@ -156,9 +152,7 @@ def fit_column(table: Table, name: str, max_levels: int, notes: list[str]) -> Co
     if series.dtype == pl.Boolean or series.dtype in (pl.Categorical, pl.Enum):
         return _fit_choice(table, name, max_levels, notes)
     if series.dtype.is_temporal():
-        return LeftOut(
-            name, f"{series.dtype} is not understood yet; make numbers of it, such as days since a date"
-        )
+        return LeftOut(name, f"{series.dtype} is not understood yet; make numbers of it, such as days since a date")
     return LeftOut(name, f"{series.dtype} is neither numbers nor text nor true and false")
 
 
@@ -195,9 +189,7 @@ def _fit_choice(
         return LeftOut(name, f"every value is {next(iter(counts))!r}")
     if stray is not None:
         _note_almost_numbers(table, name, stray, notes)
-    shared = sorted(
-        (level for level, n in counts.items() if n > 1), key=lambda level: (-counts[level], level)
-    )
+    shared = sorted((level for level, n in counts.items() if n > 1), key=lambda level: (-counts[level], level))
     if not shared and len(counts) > 1:
         return LeftOut(name, f"its {len(counts)} values all differ, like a name or a number on a form")
     levels = tuple(sorted(shared[:max_levels])) if len(counts) > 1 else tuple(counts)
@@ -216,9 +208,7 @@ def _note_almost_numbers(table: Table, name: str, stray: int, notes: list[str]) 
     values, _ = _parse(series)
     share = (~np.isnan(values)).sum() / max(1, len(series) - series.null_count())
     if series.str.contains(_DECIMAL_COMMA).fill_null(True).all():
-        notes.append(
-            f"{name!r} looks like numbers with a decimal comma and was read as text; write 1.5 for 1,5"
-        )
+        notes.append(f"{name!r} looks like numbers with a decimal comma and was read as text; write 1.5 for 1,5")
     elif share >= 0.5:
         notes.append(
             f"{share:.0%} of {name!r} are numbers, but {table.where(stray)} has {series[stray]!r}, so it "

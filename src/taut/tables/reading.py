@@ -91,9 +91,7 @@ def read_table(path: str | Path, separator: str | None = None) -> Table:
     """
     path = Path(path)
     if not path.exists():
-        beside = [
-            p.name for p in sorted(path.parent.glob("*")) if p.suffix.lower() in {".csv", ".tsv", ".parquet"}
-        ]
+        beside = [p.name for p in sorted(path.parent.glob("*")) if p.suffix.lower() in {".csv", ".tsv", ".parquet"}]
         hint = f" In {path.parent} there are: {listed(beside)}." if beside else ""
         raise TableError(f"There is no file {str(path)!r}.{hint}")
     if not path.is_file():
@@ -110,9 +108,7 @@ def read_table(path: str | Path, separator: str | None = None) -> Table:
         (b"\xd0\xcf", "an Excel file"),
     ):
         if magic.startswith(start):
-            raise TableError(
-                f"{path.name} is {kind}. Expected CSV text or Parquet: export or unpack it first."
-            )
+            raise TableError(f"{path.name} is {kind}. Expected CSV text or Parquet: export or unpack it first.")
     if path.suffix.lower() in {".parquet", ".pq"}:
         raise TableError(
             f"{path.name} is named as Parquet but is not: its first bytes are {magic!r}, expected b'PAR1'."
@@ -128,9 +124,7 @@ def _read_parquet(path: Path) -> Table:
         reason = str(error).splitlines()[0]
         raise TableError(f"{path.name} cannot be read as Parquet ({reason}). Is the file complete?") from None
     if frame.width == 0 or frame.height == 0:
-        raise TableError(
-            f"{path.name} has {frame.height} rows and {frame.width} columns: nothing to learn from."
-        )
+        raise TableError(f"{path.name} has {frame.height} rows and {frame.width} columns: nothing to learn from.")
     return Table(frame, path.name)
 
 
@@ -172,9 +166,7 @@ def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None) -> Table:
         records = _records(reader, header, path.name, base, lines)
         while chunk := list(islice(records, _CHUNK)):
             columns = zip(*chunk, strict=True)
-            frames.append(
-                pl.DataFrame([pl.Series(str(i), c, dtype=pl.String) for i, c in enumerate(columns)])
-            )
+            frames.append(pl.DataFrame([pl.Series(str(i), c, dtype=pl.String) for i, c in enumerate(columns)]))
     except csv.Error as error:
         raise TableError(
             f"{path.name}, line {base + reader.line_num}: {error}. Expected fields separated by "
@@ -190,8 +182,7 @@ def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None) -> Table:
     unnamed = [i for i, name in enumerate(header) if not name]
     if unnamed:
         notes.append(
-            f"column {listed(i + 1 for i in unnamed)} of {path.name} has no name (an index, perhaps): left "
-            "out"
+            f"column {listed(i + 1 for i in unnamed)} of {path.name} has no name (an index, perhaps): left out"
         )
         frame = frame.drop(*[frame.columns[i] for i in unnamed])
     frame.columns = [name for name in header if name]
@@ -230,13 +221,9 @@ def _check_header(header: list[str], source: str, separator: str) -> None:
     named = [name for name in header if name]
     if not named:
         raise TableError(f"{source}: the header line has no column names.")
-    doubled = (
-        sorted({name for name in named if named.count(name) > 1}) if len(set(named)) < len(named) else []
-    )
+    doubled = sorted({name for name in named if named.count(name) > 1}) if len(set(named)) < len(named) else []
     if doubled:
-        raise TableError(
-            f"{source}: more than one column is named {listed(map(repr, doubled))}. Rename all but one."
-        )
+        raise TableError(f"{source}: more than one column is named {listed(map(repr, doubled))}. Rename all but one.")
     if len(named) > 1 and all(_is_number(name) for name in named):
         raise TableError(
             f"{source}: the first line holds only numbers ({listed(named, 4)}), where column names were "

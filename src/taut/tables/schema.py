@@ -133,8 +133,7 @@ class TableSchema:
             gaps = [column.name for column in numbers if column.missing]
             if gaps:
                 lines.append(
-                    "  missing values filled with the median, and marked by a feature of their own: "
-                    f"{listed(gaps)}"
+                    f"  missing values filled with the median, and marked by a feature of their own: {listed(gaps)}"
                 )
         if choices:
             lines.append(f"{_count(choices, 'choice')}, one feature a level:")
@@ -167,9 +166,7 @@ class TableSchema:
         found = cast("dict[str, Any]", data)
         version = found["version"]
         if not isinstance(version, int) or version > _VERSION:
-            raise TableError(
-                f"The description of the table has version {version!r}; this taut knows {_VERSION}."
-            )
+            raise TableError(f"The description of the table has version {version!r}; this taut knows {_VERSION}.")
         try:
             columns = tuple(
                 _build(_KINDS[item["kind"]], {k: v for k, v in item.items() if k != "kind"})
@@ -178,9 +175,7 @@ class TableSchema:
             target = None if found["target"] is None else _build(Target, found["target"])
             left_out = tuple(_build(LeftOut, item) for item in found["left_out"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise TableError(
-                f"The description of the table is damaged ({type(error).__name__}: {error})."
-            ) from None
+            raise TableError(f"The description of the table is damaged ({type(error).__name__}: {error}).") from None
         if not columns:
             raise TableError("The description of the table is damaged (no columns).")
         return cls(columns, target, left_out)
@@ -208,9 +203,7 @@ _ALLOWED: dict[str, tuple[type, ...]] = {
 def _build(kind: type, values: dict[str, Any]) -> Any:
     fields = {field.name: str(field.type) for field in dataclasses.fields(kind)}
     if set(values) != set(fields):
-        raise ValueError(
-            f"{kind.__name__} has the fields {listed(sorted(values), 9)}; expected {listed(fields, 9)}"
-        )
+        raise ValueError(f"{kind.__name__} has the fields {listed(sorted(values), 9)}; expected {listed(fields, 9)}")
     built: dict[str, Any] = {}
     for name, annotation in fields.items():
         value = values[name]

@@ -59,18 +59,12 @@ class Target:
                 f"The target {name!r} is missing on {table.places(gaps)} of {table.source}. A row can only "
                 "be learnt from with its answer: fill it in, or take the row out."
             )
-        if not (
-            series.dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum) or series.dtype.is_numeric()
-        ):
-            raise TableError(
-                f"The target {name!r} is {series.dtype}; expected text, true and false, or numbers."
-            )
+        if not (series.dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum) or series.dtype.is_numeric()):
+            raise TableError(f"The target {name!r} is {series.dtype}; expected text, true and false, or numbers.")
         if series.dtype == pl.Boolean:
             values, stray = np.empty(0), 0
         else:
-            values, stray = _parse(
-                series.cast(pl.String) if series.dtype in (pl.Categorical, pl.Enum) else series
-            )
+            values, stray = _parse(series.cast(pl.String) if series.dtype in (pl.Categorical, pl.Enum) else series)
         infinite = np.flatnonzero(np.isinf(values))
         if infinite.size:
             raise TableError(
