@@ -219,7 +219,7 @@ def value_is_formula(row: PenaltyRow, library: str, dtype: str, w: Array) -> Non
     assert tuple(got.shape) == ()
     assert str(got.dtype).endswith("float64" if dtype == "float64" else "float32")
     want = row.value(exact(x))
-    assert abs(float(got) - want) <= {"float64": 1e-12}.get(dtype, 3e-6) * (abs(want) + 1e-6)
+    assert abs(float(got) - want) <= {"float64": 1e-13}.get(dtype, 3e-6) * (abs(want) + 1e-6)
 
 
 def prox_is_minimiser(

@@ -49,8 +49,10 @@ def mcp(a: float, lam: float, gamma: float) -> float:
 
 def scad(a: float, lam: float, gamma: float) -> float:
     """The integral over t of λ up to λ, then max(γλ − t, 0)/(γ − 1)."""
-    a, bend = abs(a), min(abs(a), gamma * lam)
-    return lam * min(a, lam) + (((gamma - 1) * lam) ** 2 - (gamma * lam - max(bend, lam)) ** 2) / (2 * (gamma - 1))
+    a = abs(a)
+    # The part past λ, never a difference of two squares: at 0 that would leave its own rounding.
+    rise = max(min(a, gamma * lam) - lam, 0.0)
+    return lam * min(a, lam) + rise * (2 * (gamma - 1) * lam - rise) / (2 * (gamma - 1))
 
 
 def hoyer(w: Array) -> float:
