@@ -39,7 +39,7 @@ format: $(VENV)/.test  ## put the code in order, and the sources that the docume
 	$(BIN)/ruff format
 	$(BIN)/python -m tests.test_docs
 
-bench: $(VENV)/.test .venv-keras/.ready  ## measure every figure of the README beside its peers
+bench: $(VENV)/.bench .venv-keras/.ready  ## measure every figure of the README beside its peers
 	$(BIN)/python -m benchmarks $(BENCH_FLAGS)
 
 clean:  ## remove the environments and caches
@@ -59,6 +59,10 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet $(TORCH_PIP_FLAGS) "torch==2.13.0"
 	$(PIP) install --quiet --editable ".[shell,test,dev]"
 	@touch $(VENV)/.demo $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/.test
+	$(PIP) install --quiet --editable ".[shell,test,dev,bench]"
+	@touch $@
 
 # The measured Keras has an environment of its own, without TensorFlow or PyTorch, on the same JAX.
 .venv-keras/.ready: pyproject.toml | $(VENV)/.test
