@@ -37,7 +37,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("transforms",),
     ("layers",),
     ("model",),
-    ("models", "path"),
+    ("models", "paths"),
     ("report", "tables"),
     ("__init__",),  # the public names, for the front doors
     ("sklearn",),

@@ -11,7 +11,7 @@ import numpy as np
 import taut
 from benchmarks.line import serve
 from benchmarks.works import Work
-from taut.path import train_many
+from taut.paths import train_many
 
 
 class TautMany:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getat
         metrics,
         models,
         optimizers,
-        path,
+        paths,
         regularizers,
         utils,
     )
@@ -47,7 +47,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
-    "path",
+    "paths",
     "regularizers",
     "stack",
     "utils",

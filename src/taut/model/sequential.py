@@ -371,7 +371,7 @@ class Sequential:
     def prepare(self, x: Any, y: Any, batch_size: int = 32, sample_weight: Any = None) -> Job:
         """A training run that has not begun: checked data, the compiled program's arguments, a fresh optimizer state.
 
-        For programs that train many copies of this model at once (taut.path); the model itself is not changed.
+        For programs that train many copies of this model at once (taut.paths); the model itself is not changed.
         """
         self._need_compiled()
         checked = self._data(x, y, sample_weight)

@@ -21,7 +21,7 @@ from jax.sharding import PartitionSpec as P
 from taut import utils
 from taut.model import Sequential, engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
-from taut.path._devices import AXIS, mesh_over
+from taut.paths._devices import AXIS, mesh_over
 from taut.plan import Plan
 
 __all__ = ["Many", "train_many"]
