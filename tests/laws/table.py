@@ -122,7 +122,7 @@ def name_of(term: Any) -> str:
     inner = getattr(term, "terms", None)
     if inner is not None:
         return (" + " if isinstance(term, Regularizer) else " & ").join(map(name_of, inner))
-    return repr(term).replace("axis=None", "").replace(", )", ")")
+    return repr(term).replace("axis=None, ", "").replace("axis=None", "").replace(", )", ")")
 
 
 def _coherence(w: Array) -> float:

@@ -341,6 +341,29 @@ def _indefinite(z: Array) -> float:
     return max(float(relative), float(np.max(np.abs(z - np.swapaxes(z, -1, -2)))))
 
 
+def beside(place: Drawn, blocks: int) -> Drawn:
+    """``blocks`` matrices of a set, side by side along the last axis."""
+    near = place.near
+    return Drawn(
+        draw=lambda rng, like: np.concatenate([place.draw(rng, p) for p in np.split(like, blocks, -1)], -1),
+        out=lambda z: max(place.out(p) for p in np.split(z, blocks, -1)),
+        near=None
+        if near is None
+        else lambda rng, z: [
+            np.concatenate(ps, -1) for ps in zip(*(near(rng, p) for p in np.split(z, blocks, -1)), strict=True)
+        ],
+    )
+
+
+def falling(top: int) -> Drawn:
+    """At most ``top`` singular values."""
+    return spectrum(
+        lambda rng, s: np.where(np.arange(s.size) < top, s, 0.0),
+        lambda z: float(singular(z)[top] / max(singular(z)[0], 1e-300)),
+        False,
+    )
+
+
 SQUARE = [(3, 3), (2, 3, 3)]
 MATRIX = [
     SetRow(
@@ -355,11 +378,7 @@ MATRIX = [
     ),
     Chosen(
         LowRank(2),
-        spectrum(
-            lambda rng, s: np.where(np.arange(s.size) < 2, s, 0.0),
-            lambda z: float(singular(z)[2] / max(singular(z)[0], 1e-300)),
-            False,
-        ),
+        falling(2),
         shapes=MATRICES,
     ),
     Chosen(
@@ -370,6 +389,26 @@ MATRIX = [
     SetRow(Symmetric(), mirrored(1), shapes=SQUARE),
     SetRow(Skew(), mirrored(-1), shapes=SQUARE),
     SetRow(PSD(), Drawn(draw=_gram, out=_indefinite), shapes=SQUARE),
+    SetRow(
+        SpectralNorm(0.8, blocks=2),
+        beside(spectrum(lambda rng, s: np.minimum(s, 0.78), lambda z: float(singular(z)[0] - 0.8), True), 2),
+        shapes=[(3, 4)],
+    ),
+    SetRow(
+        NuclearBall(1.2, blocks=2),
+        beside(
+            spectrum(lambda rng, s: 1.15 * s / max(s.sum(), 1.15), lambda z: float(singular(z).sum() - 1.2), True), 2
+        ),
+        shapes=[(3, 4)],
+    ),
+    Chosen(LowRank(1, blocks=2), beside(falling(1), 2), shapes=[(3, 4)]),
+    Chosen(
+        Orthogonal(blocks=2),
+        beside(spectrum(lambda rng, s: np.ones_like(s), lambda z: float(np.max(np.abs(singular(z) - 1))), False), 2),
+        shapes=[(3, 4)],
+    ),
+    SetRow(Symmetric(blocks=2), beside(mirrored(1), 2), shapes=[(3, 6)]),
+    SetRow(PSD(blocks=2), beside(Drawn(draw=_gram, out=_indefinite), 2), shapes=[(3, 6)]),
 ]
 
 

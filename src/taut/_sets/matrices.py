@@ -1,9 +1,13 @@
-"""Constraints on a weight as a matrix: its singular values, its rank, its symmetry."""
+"""Constraints on a weight as a matrix: its singular values, its rank, its symmetry.
+
+Longer than most because each of the seven sets states its own definition; what they share is in the functions below.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from taut import errors, identifiers
 from taut._constraint import Constraint
@@ -16,26 +20,39 @@ from taut.functional._dtype import Array, Number, namespace, real, shape_of, wid
 Axis = int | tuple[int, ...] | None
 
 
-def _rows(term: str, w: Array, axis: Axes, fan_in: Axes) -> tuple[int, ...]:
+def _rows(term: Any, w: Array, fan_in: Axes) -> tuple[int, ...]:
+    """The axes of the matrix's rows, for a term with an ``axis``."""
     shape = shape_of(w)
-    axes = resolve(axis, fan_in, shape)
+    axes, name = resolve(term.axis, fan_in, shape), type(term).__name__
     if not 0 < len(axes) < len(shape) or 0 in shape:
         raise ValueError(
-            f"{term} needs a matrix: rows over axes {axes} and columns over the others; got weights of shape {shape}. "
-            f"Put it on a kernel rather than a bias, or name the rows' axes: {term}(..., axis=0)."
+            f"{name} needs a matrix: rows over axes {axes} and columns over the others; got weights of shape {shape}. "
+            f"Put it on a kernel rather than a bias, or name the rows' axes: {name}(..., axis=0)."
         )
     return axes
 
 
-def _square(term: str, w: Array) -> Array:
-    w = real(namespace(w), w)
+def _squares(term: Constraint, w: Array, blocks: int) -> tuple[Array, Callable[[Array], Array]]:
+    """``w`` as square matrices over the last two axes, ``blocks`` of which lie side by side; and the way back."""
+    xp = namespace(w)
+    w = real(xp, w)
     shape = tuple(w.shape)
-    if len(shape) < 2 or shape[-1] != shape[-2]:
+    if len(shape) < 2 or shape[-1] != shape[-2] * blocks:
+        what = "square matrices" if blocks == 1 else f"{blocks} square matrices side by side"
         raise ValueError(
-            f"{term} needs square matrices over the last two axes; got weights of shape {shape}. "
-            f"Put it on a recurrent or another square kernel."
+            f"{type(term).__name__} needs {what} over the last two axes; got weights of shape {shape}. "
+            f"Put it on a recurrent or another square kernel (blocks=4 for an LSTM's packed gates)."
         )
-    return w
+    if blocks == 1:
+        return w, lambda z: z
+    n = shape[-2]
+    swap = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2, len(shape))
+    split = xp.permute_dims(xp.reshape(w, (*shape[:-1], blocks, n)), swap)  # (..., blocks, n, n)
+    return split, lambda z: xp.reshape(xp.permute_dims(z, swap), shape)
+
+
+def _step_beside(term: Constraint, step: Number | None, blocks: int) -> Number | None:
+    return _squares(term, step, blocks)[0] if getattr(step, "ndim", 0) > 0 else step
 
 
 def _excess(w: Array, over: Array) -> Array:
@@ -54,6 +71,8 @@ class SpectralNorm(Constraint):
     Args:
         radius: ≥ 0.
         axis: the axes of the matrix's rows; None means the layer's fan-in.
+        blocks: the units are that many matrices side by side, each on its own: 4 for an LSTM's packed gates, 3 for a
+            GRU's, the number of heads for attention.
 
     Raises:
         ValueError: a negative radius, or weights that are no matrix.
@@ -68,13 +87,14 @@ class SpectralNorm(Constraint):
     metric: ClassVar[bool] = False
     radius: Number = number(1.0, errors.not_negative)
     axis: Axis = errors.axis_field()
+    blocks: int = whole(1)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return matrix_sets.project_spectral_ball(w, self.radius, _rows("SpectralNorm", w, self.axis, fan_in))
+        return matrix_sets.project_spectral_ball(w, self.radius, _rows(self, w, fan_in), self.blocks)
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        s = matrix_sets.singular_values(w, _rows("SpectralNorm", w, self.axis, fan_in))
-        return _excess(w, s[0] - self.radius)
+        s = matrix_sets.singular_values(w, _rows(self, w, fan_in), self.blocks)
+        return _excess(w, namespace(s).max(s) - self.radius)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +107,7 @@ class NuclearBall(Constraint):
     Args:
         radius: ≥ 0.
         axis: the axes of the matrix's rows; None means the layer's fan-in.
+        blocks: matrices side by side; see SpectralNorm.
 
     Raises:
         ValueError: a negative radius, or weights that are no matrix.
@@ -101,13 +122,15 @@ class NuclearBall(Constraint):
     metric: ClassVar[bool] = False
     radius: Number = number(1.0, errors.not_negative)
     axis: Axis = errors.axis_field()
+    blocks: int = whole(1)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return matrix_sets.project_nuclear_ball(w, self.radius, _rows("NuclearBall", w, self.axis, fan_in))
+        return matrix_sets.project_nuclear_ball(w, self.radius, _rows(self, w, fan_in), self.blocks)
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        s = matrix_sets.singular_values(w, _rows("NuclearBall", w, self.axis, fan_in))
-        return _excess(w, namespace(s).sum(s) - self.radius)
+        s = matrix_sets.singular_values(w, _rows(self, w, fan_in), self.blocks)
+        xp = namespace(s)
+        return _excess(w, xp.max(xp.sum(s, axis=1)) - self.radius)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +143,7 @@ class LowRank(Constraint):
     Args:
         k: ≥ 1.
         axis: the axes of the matrix's rows; None means the layer's fan-in.
+        blocks: matrices side by side; see SpectralNorm.
 
     Raises:
         ValueError: k below 1 or above the smaller side, or weights that are no matrix.
@@ -133,29 +157,29 @@ class LowRank(Constraint):
     metric: ClassVar[bool] = False
     k: int = whole()
     axis: Axis = errors.axis_field()
+    blocks: int = whole(1)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return matrix_sets.project_rank(w, self.k, self._axes(w, fan_in))
+        return matrix_sets.project_rank(w, self.k, self._axes(w, fan_in), self.blocks)
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        s = matrix_sets.singular_values(w, self._axes(w, fan_in))
-        if self.k == s.shape[0]:
-            return _excess(w, 0 * s[0])
-        xp = namespace(s)
-        accepted = s[self.k] <= self._margin(w, fan_in) * s[0]
-        return _excess(w, xp.where(accepted, 0 * s[0], s[self.k]))
-
-    def _margin(self, w: Array, fan_in: Axes) -> float:
-        w = real(namespace(w), w)
-        return matrix_sets.margin(w.dtype, matrix_sets.sides(w.shape, self._axes(w, fan_in)))
+        xp = namespace(w)
+        w = real(xp, w)
+        axes = self._axes(w, fan_in)
+        s = matrix_sets.singular_values(w, axes, self.blocks)
+        if self.k == s.shape[1]:
+            return _excess(w, 0 * s[0, 0])
+        slack = matrix_sets.margin(w.dtype, matrix_sets.sides(w.shape, axes, self.blocks))
+        over = xp.where(s[:, self.k] <= slack * s[:, 0], 0 * s[:, 0], s[:, self.k])
+        return _excess(w, xp.max(over))
 
     def _axes(self, w: Array, fan_in: Axes) -> tuple[int, ...]:
-        axes = _rows("LowRank", w, self.axis, fan_in)
-        sides = matrix_sets.sides(shape_of(w), axes)
-        if self.k > min(sides):
+        axes = _rows(self, w, fan_in)
+        rows, columns = matrix_sets.sides(shape_of(w), axes, self.blocks)
+        if self.k > min(rows, columns):
             raise ValueError(
-                f"LowRank(k={self.k}): weights of shape {shape_of(w)} are a {sides[0]}×{sides[1]} matrix, whose rank is "
-                f"at most {min(sides)}. Give a k of at most that."
+                f"LowRank(k={self.k}): weights of shape {shape_of(w)} are {self.blocks} matrices of {rows}×{columns}, "
+                f"whose rank is at most {min(rows, columns)}. Give a k of at most that."
             )
         return axes
 
@@ -170,6 +194,7 @@ class Orthogonal(Constraint):
 
     Args:
         axis: the axes of the matrix's rows; None means the layer's fan-in.
+        blocks: matrices side by side; see SpectralNorm.
 
     Raises:
         ValueError: weights that are no matrix.
@@ -182,22 +207,26 @@ class Orthogonal(Constraint):
 
     metric: ClassVar[bool] = False
     axis: Axis = errors.axis_field()
+    blocks: int = whole(1)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return matrix_sets.project_orthogonal(w, _rows("Orthogonal", w, self.axis, fan_in))
+        return matrix_sets.project_orthogonal(w, _rows(self, w, fan_in), self.blocks)
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
         xp = namespace(w)
         w = real(xp, w)
-        axes = _rows("Orthogonal", w, self.axis, fan_in)
-        off = xp.max(xp.abs(matrix_sets.singular_values(w, axes) - 1))
-        accepted = off <= matrix_sets.margin(w.dtype, matrix_sets.sides(w.shape, axes))
+        axes = _rows(self, w, fan_in)
+        off = xp.max(xp.abs(matrix_sets.singular_values(w, axes, self.blocks) - 1))
+        accepted = off <= matrix_sets.margin(w.dtype, matrix_sets.sides(w.shape, axes, self.blocks))
         return _excess(w, xp.where(accepted, 0 * off, off))
 
 
 @dataclass(frozen=True, eq=False)
 class Symmetric(Constraint):
     """Keeps a square kernel equal to its transpose, over the last two axes.
+
+    Args:
+        blocks: square matrices side by side, each on its own: 4 for an LSTM's packed recurrent gates.
 
     Raises:
         ValueError: weights that are not square over the last two axes.
@@ -209,17 +238,22 @@ class Symmetric(Constraint):
     """
 
     convex: ClassVar[bool] = True
+    blocks: int = whole(1)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return matrix_sets.project_symmetric(_square("Symmetric", w), 1, step)
+        x, back = _squares(self, w, self.blocks)
+        return back(matrix_sets.project_symmetric(x, 1, _step_beside(self, step, self.blocks)))
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        return matrix_sets.asymmetry(_square("Symmetric", w), 1)
+        return matrix_sets.asymmetry(_squares(self, w, self.blocks)[0], 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Skew(Constraint):
     """Keeps a square kernel equal to minus its transpose, over the last two axes; the diagonal is 0.0.
+
+    Args:
+        blocks: square matrices side by side, each on its own: 4 for an LSTM's packed recurrent gates.
 
     Raises:
         ValueError: weights that are not square over the last two axes.
@@ -231,12 +265,14 @@ class Skew(Constraint):
     """
 
     convex: ClassVar[bool] = True
+    blocks: int = whole(1)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return matrix_sets.project_symmetric(_square("Skew", w), -1, step)
+        x, back = _squares(self, w, self.blocks)
+        return back(matrix_sets.project_symmetric(x, -1, _step_beside(self, step, self.blocks)))
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        return matrix_sets.asymmetry(_square("Skew", w), -1)
+        return matrix_sets.asymmetry(_squares(self, w, self.blocks)[0], -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,6 +281,9 @@ class PSD(Constraint):
 
     The projection is Euclidean: none is known in a per-entry metric. An eigenvalue is told from 0 to rounding
     (`taut.functional.matrix_sets.margin`).
+
+    Args:
+        blocks: square matrices side by side, each on its own: 4 for an LSTM's packed recurrent gates.
 
     Raises:
         ValueError: weights that are not square over the last two axes.
@@ -257,12 +296,14 @@ class PSD(Constraint):
 
     convex: ClassVar[bool] = True
     metric: ClassVar[bool] = False
+    blocks: int = whole(1)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        return matrix_sets.project_semidefinite(_square("PSD", w))
+        x, back = _squares(self, w, self.blocks)
+        return back(matrix_sets.project_semidefinite(x))
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        return _excess(w, matrix_sets.indefiniteness(_square("PSD", w)))
+        return _excess(w, matrix_sets.indefiniteness(_squares(self, w, self.blocks)[0]))
 
 
 for _cls in (SpectralNorm, NuclearBall, LowRank, Orthogonal, Symmetric, Skew, PSD):

@@ -33,7 +33,7 @@ def nuclear_norm(w: Array, strength: Number, axes: Axes, blocks: int = 1) -> Arr
     7.0
     """
     xp, _, x, lam = ready(w, strength)
-    sigma = _values(xp, _matrices(xp, x, axes, blocks)[0])
+    sigma = _values(xp, side_by_side(xp, x, axes, blocks)[0])
     return lam * xp.sum(xp.where(sigma > 0, sigma, xp.zeros_like(sigma)))
 
 
@@ -70,7 +70,7 @@ def spectral_square(w: Array, strength: Number, axes: Axes, blocks: int = 1) -> 
     16.0
     """
     xp, _, x, lam = ready(w, strength)
-    sigma = _values(xp, _matrices(xp, x, axes, blocks)[0])
+    sigma = _values(xp, side_by_side(xp, x, axes, blocks)[0])
     if 0 in sigma.shape:
         return lam * xp.sum(sigma)
     top = largest(xp, sigma, (1,))
@@ -123,7 +123,7 @@ def orthogonality(w: Array, strength: Number, axes: Axes, side: str = "shorter",
     3.0
     """
     xp, _, x, lam = ready(w, strength)
-    m = _matrices(xp, x, axes, blocks)[0]
+    m = side_by_side(xp, x, axes, blocks)[0]
     columns = side == "columns" or (side == "shorter" and m.shape[2] <= m.shape[1])
     t = xp.matrix_transpose(m)
     gram = t @ m if columns else m @ t
@@ -131,7 +131,7 @@ def orthogonality(w: Array, strength: Number, axes: Axes, side: str = "shorter",
     return lam * xp.sum(off * off)
 
 
-def _matrices(xp: Namespace, x: Array, axes: Axes, blocks: int) -> tuple[Array, Callable[[Array], Array]]:
+def side_by_side(xp: Namespace, x: Array, axes: Axes, blocks: int) -> tuple[Array, Callable[[Array], Array]]:
     """``x`` as (blocks, fan-in, units), and the way back."""
     shape = tuple(x.shape)
     kept = tuple(a for a in range(len(shape)) if a not in axes)
@@ -173,11 +173,11 @@ def _on_values(
     w: Array, step: Number, strength: Number, axes: Axes, blocks: int, act: Callable[[Any, Array, Array], Array]
 ) -> Array:
     xp, w, x, s, lam = ready(w, step, strength)
-    m, back = _matrices(xp, x, axes, blocks)
+    m, back = side_by_side(xp, x, axes, blocks)
     if 0 in w.shape:
         return w
     if s.ndim > 0:
-        laid = _matrices(xp, s + xp.zeros_like(x), axes, blocks)[0]
+        laid = side_by_side(xp, s + xp.zeros_like(x), axes, blocks)[0]
         s = smallest_step(xp, laid, (1, 2))[:, :, 0]  # (blocks, 1)
     u, sigma, vh = xp.linalg.svd(m, full_matrices=False)
     z = (u * act(xp, sigma, s * lam)[:, None, :]) @ vh

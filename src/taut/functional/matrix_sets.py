@@ -4,6 +4,9 @@ Where singular values decide there is no exact projection in a per-entry metric,
 Each library's decomposition has its own error, so a matrix is accepted as it is, or moved inside a bound, with
 the margin `margin`. Derivatives are taken with the singular (or eigen-) vectors and the factors held fixed:
 theirs are infinite where two of them are equal.
+
+Several matrices may lie side by side in one array (an LSTM's gates, the heads of attention): ``blocks`` of them, each
+on its own. A block that is accepted keeps its bits. One file because all of these maps share the margin and the blocks.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from taut.functional._dtype import (
 )
 from taut.functional._norms import kappa, positive
 from taut.functional._threshold import above_waterline
+from taut.functional.matrices import side_by_side
 
 
 def margin(dtype: Any, shape: tuple[int, ...]) -> float:
@@ -36,42 +40,36 @@ def margin(dtype: Any, shape: tuple[int, ...]) -> float:
     return eps(dtype) * (1 + math.sqrt(min(shape))) if is_half(dtype) else 8 * kappa(dtype)
 
 
-def sides(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, int]:
-    """The shape of the matrix (what ``axes`` span, the rest)."""
+def sides(shape: tuple[int, ...], axes: tuple[int, ...], blocks: int = 1) -> tuple[int, int]:
+    """The shape of one of the ``blocks`` matrices (what ``axes`` span, the rest divided by ``blocks``)."""
     rows = math.prod(shape[a] for a in axes)
-    return rows, math.prod(shape) // max(rows, 1)
+    return rows, math.prod(shape) // max(rows * blocks, 1)
 
 
-def as_matrix(xp: Namespace, w: Array, axes: tuple[int, ...]) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
-    """``w`` as (what ``axes`` span, the rest), in the widest float; with what `from_matrix` needs."""
-    order = (*axes, *(a for a in range(w.ndim) if a not in axes))
-    moved = xp.permute_dims(xp.astype(w, widest(xp, w)), order)
-    return xp.reshape(moved, (math.prod(w.shape[a] for a in axes), -1)), order, tuple(moved.shape)
+def _wide(xp: Namespace, m: Array) -> Array:
+    return xp.astype(m, widest(xp, m))
 
 
-def from_matrix(xp: Namespace, m: Array, order: tuple[int, ...], shape: tuple[int, ...]) -> Array:
-    return xp.permute_dims(xp.reshape(m, shape), tuple(order.index(a) for a in range(len(order))))
-
-
-def singular_values(w: Array, axes: tuple[int, ...]) -> Array:
-    """Of the matrix (what ``axes`` span, the rest), largest first."""
+def singular_values(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Array:
+    """Of each matrix (what ``axes`` span, the rest), largest first: (blocks, the smaller side)."""
     xp = namespace(w)
-    return xp.linalg.svd(as_matrix(xp, real(xp, w), axes)[0], full_matrices=False)[1]
+    m, _ = side_by_side(xp, real(xp, w), axes, blocks)
+    return xp.linalg.svd(_wide(xp, m), full_matrices=False)[1]
 
 
 def _rescaled(xp: Namespace, m: Array, vt: Array, factor: Array) -> Array:
     """m with each singular value multiplied by its ``factor``."""
-    v = xp.permute_dims(vt, (1, 0))
-    return xp.matmul(xp.matmul(m, v) * factor, vt)
+    return xp.matmul(xp.matmul(m, xp.matrix_transpose(vt)) * factor[..., None, :], vt)
 
 
-def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...]) -> Array:
+def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...], blocks: int = 1) -> Array:
     """Nearest matrix whose largest singular value is at most ``radius``: larger ones are cut to it.
 
     Args:
         w: weights; the matrix is (what ``axes`` span, the rest).
         radius: ≥ 0.
         axes: the axes of the rows.
+        blocks: matrices side by side.
 
     >>> import numpy as np
     >>> project_spectral_ball(np.diag([3.0, 0.5]), 1.0, (0,)).round(4)
@@ -80,21 +78,23 @@ def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...]) -> Ar
     """
     xp = namespace(w, radius)
     w = real(xp, w)
-    m, order, shape = as_matrix(xp, w, axes)
+    given, back = side_by_side(xp, w, axes, blocks)
+    m = _wide(xp, given)
     _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
     top = number(xp, radius, s)
-    aim = top * (1 - margin(w.dtype, m.shape))
+    aim = top * (1 - margin(w.dtype, m.shape[1:]))
     z = _rescaled(xp, m, vt, xp.where(s > aim, aim / positive(xp, s), xp.ones_like(s)))
-    return xp.where(s[0] <= top, w, narrow(xp, from_matrix(xp, z, order, shape), w.dtype))
+    return back(xp.where(s[:, :1, None] <= top, given, narrow(xp, z, w.dtype)))
 
 
-def project_nuclear_ball(w: Array, radius: Number, axes: tuple[int, ...]) -> Array:
+def project_nuclear_ball(w: Array, radius: Number, axes: tuple[int, ...], blocks: int = 1) -> Array:
     """Nearest matrix whose singular values add up to at most ``radius``: all lowered by one number, down to 0.
 
     Args:
         w: weights; the matrix is (what ``axes`` span, the rest).
         radius: ≥ 0.
         axes: the axes of the rows.
+        blocks: matrices side by side.
 
     >>> import numpy as np
     >>> project_nuclear_ball(np.diag([3.0, 0.5]), 1.0, (0,)).round(4)
@@ -103,22 +103,24 @@ def project_nuclear_ball(w: Array, radius: Number, axes: tuple[int, ...]) -> Arr
     """
     xp = namespace(w, radius)
     w = real(xp, w)
-    m, order, shape = as_matrix(xp, w, axes)
+    given, back = side_by_side(xp, w, axes, blocks)
+    m = _wide(xp, given)
     _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
     top = number(xp, radius, s)
-    aim = top * (1 - margin(w.dtype, m.shape))
-    cut = above_waterline(xp, s, None, aim, (0,))
+    aim = top * (1 - margin(w.dtype, m.shape[1:]))
+    cut = above_waterline(xp, s, None, aim, (1,))
     z = _rescaled(xp, m, vt, cut / positive(xp, s))
-    return xp.where(xp.sum(s) <= top, w, narrow(xp, from_matrix(xp, z, order, shape), w.dtype))
+    return back(xp.where(xp.sum(s, axis=1)[:, None, None] <= top, given, narrow(xp, z, w.dtype)))
 
 
-def project_rank(w: Array, k: int, axes: tuple[int, ...]) -> Array:
+def project_rank(w: Array, k: int, axes: tuple[int, ...], blocks: int = 1) -> Array:
     """Nearest matrix of rank at most ``k``: the ``k`` largest singular values are kept (Eckart & Young, 1936).
 
     Args:
         w: weights; the matrix is (what ``axes`` span, the rest).
         k: from 1 to the smaller side.
         axes: the axes of the rows.
+        blocks: matrices side by side.
 
     >>> import numpy as np
     >>> project_rank(np.diag([3.0, 0.5]), 1, (0,)).round(4)
@@ -127,17 +129,18 @@ def project_rank(w: Array, k: int, axes: tuple[int, ...]) -> Array:
     """
     xp = namespace(w)
     w = real(xp, w)
-    m, order, shape = as_matrix(xp, w, axes)
-    if k >= min(m.shape):
+    given, back = side_by_side(xp, w, axes, blocks)
+    m = _wide(xp, given)
+    if k >= min(m.shape[1:]):
         return w
     _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
-    kept = xp.astype(xp.arange(s.shape[0], **beside(s)) < k, s.dtype)
-    z = _rescaled(xp, m, vt, kept)
-    accepted = s[k] <= margin(w.dtype, m.shape) * s[0]
-    return xp.where(accepted, w, narrow(xp, from_matrix(xp, z, order, shape), w.dtype))
+    kept = xp.astype(xp.arange(s.shape[1], **beside(s)) < k, s.dtype)
+    z = _rescaled(xp, m, vt, kept + xp.zeros_like(s))
+    accepted = s[:, k] <= margin(w.dtype, m.shape[1:]) * s[:, 0]
+    return back(xp.where(accepted[:, None, None], given, narrow(xp, z, w.dtype)))
 
 
-def project_orthogonal(w: Array, axes: tuple[int, ...]) -> Array:
+def project_orthogonal(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Array:
     """Nearest matrix with orthonormal columns (rows, if it is wider than high): the polar factor U·Vᵀ.
 
     Where a singular value is 0 the nearest matrix is not unique, and the decomposition chooses.
@@ -145,6 +148,7 @@ def project_orthogonal(w: Array, axes: tuple[int, ...]) -> Array:
     Args:
         w: weights; the matrix is (what ``axes`` span, the rest).
         axes: the axes of the rows.
+        blocks: matrices side by side.
 
     Reference: Fan & Hoffman (1955), Some metric inequalities in the space of matrices.
 
@@ -155,18 +159,15 @@ def project_orthogonal(w: Array, axes: tuple[int, ...]) -> Array:
     """
     xp = namespace(w)
     w = real(xp, w)
-    m, order, shape = as_matrix(xp, w, axes)
+    given, back = side_by_side(xp, w, axes, blocks)
+    m = _wide(xp, given)
     u, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
-    sound = s > eps(s.dtype) * s[0]
+    sound = s > eps(s.dtype) * s[:, :1]
     still = m - constant(m)  # zeros, which carry the derivative
     factor = xp.where(sound, 1 / xp.where(sound, s, xp.ones_like(s)), xp.zeros_like(s))
     z = xp.matmul(u, vt) + _rescaled(xp, still, vt, factor)
-    accepted = xp.max(xp.abs(s - 1)) <= margin(w.dtype, m.shape)
-    return xp.where(accepted, w, narrow(xp, from_matrix(xp, z, order, shape), w.dtype))
-
-
-def _transposed(xp: Namespace, w: Array) -> Array:
-    return xp.permute_dims(w, (*range(w.ndim - 2), w.ndim - 1, w.ndim - 2))
+    accepted = xp.max(xp.abs(s - 1), axis=1) <= margin(w.dtype, m.shape[1:])
+    return back(xp.where(accepted[:, None, None], given, narrow(xp, z, w.dtype)))
 
 
 def _upper(xp: Namespace, w: Array) -> tuple[Array, Array]:
@@ -193,7 +194,7 @@ def project_symmetric(w: Array, sign: int, step: Number | None = None) -> Array:
     xp = namespace(w, step)
     w = real(xp, w)
     x = widen(xp, w)
-    other = sign * _transposed(xp, x)
+    other = sign * xp.matrix_transpose(x)
     s = xp.ones_like(x) if step is None else number(xp, step, x) + xp.zeros_like(x)
     above, on = _upper(xp, x)
     # Both entries of a pair are worked out from the same numbers in the same order, that above the diagonal
@@ -201,7 +202,7 @@ def project_symmetric(w: Array, sign: int, step: Number | None = None) -> Array:
     first, second = xp.where(above, x, other), xp.where(above, other, x)
     if sign == -1:  # what is below the diagonal is minus what is above it
         first, second = xp.where(above, first, -first), xp.where(above, second, -second)
-    s, t = xp.where(above, s, _transposed(xp, s)), xp.where(above, _transposed(xp, s), s)
+    s, t = xp.where(above, s, xp.matrix_transpose(s)), xp.where(above, xp.matrix_transpose(s), s)
     z = first * (t / (s + t)) + second * (s / (s + t))
     z = xp.where(on, x if sign == 1 else xp.zeros_like(x), z if sign == 1 else xp.where(above, z, -z))
     return xp.where(x == other, w, narrow(xp, z, w.dtype))
@@ -211,7 +212,7 @@ def asymmetry(w: Array, sign: int) -> Array:
     """The largest |w ∓ wᵀ| over the last two axes."""
     xp = namespace(w)
     x = widen(xp, real(xp, w))
-    out = xp.abs(x - sign * _transposed(xp, x))
+    out = xp.abs(x - sign * xp.matrix_transpose(x))
     return xp.max(out) if 0 not in x.shape else xp.sum(out)
 
 
@@ -236,11 +237,11 @@ def project_semidefinite(w: Array) -> Array:
         return w
     even = project_symmetric(xp.astype(w, widest(xp, w)), 1)
     values, v = xp.linalg.eigh(constant(even))
-    vt = _transposed(xp, v)
+    vt = xp.matrix_transpose(v)
     kept = xp.astype(values > 0, values.dtype)[..., None, :]
     z = xp.matmul(v * (kept * values[..., None, :]), vt)
     z = z + xp.matmul(even - constant(even), xp.matmul(v * kept, vt))
-    odd = xp.max(xp.abs(w - _transposed(xp, w)), axis=(-2, -1))
+    odd = xp.max(xp.abs(w - xp.matrix_transpose(w)), axis=(-2, -1))
     accepted = (_least(xp, values, w) >= 0) & (odd == 0)
     return xp.where(accepted[..., None, None], w, narrow(xp, project_symmetric(z, 1), w.dtype))
 
