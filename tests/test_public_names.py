@@ -44,7 +44,7 @@ INSIDE = {
     "Ones RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros constant glorot_normal glorot_uniform "
     "he_normal he_uniform lecun_normal lecun_uniform ones random_normal random_uniform truncated_normal "
     "variance_scaling zeros",
-    "layers": "Layer Dense Input InputLayer Flatten Activation Dropout",
+    "layers": "Layer Dense Input InputLayer Flatten Activation Dropout Select",
     "losses": f"{CODEC} Loss FunctionLoss BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy "
     "MeanAbsoluteError MeanSquaredError binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy "
     "mean_absolute_error mean_squared_error mae mse",

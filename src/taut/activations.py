@@ -99,16 +99,28 @@ ACTIVATIONS: dict[str, Activation] = {
     "softmax": softmax,
     "log_softmax": log_softmax,
 }
+_BY_ENTRY = set(ACTIVATIONS) - {"softmax", "log_softmax"}
 
 
-def register(name: str, function: Activation) -> None:
+def register(name: str, function: Activation, by_entry: bool = False) -> None:
     """Name an activation of your own, so that a model which uses it can be saved and loaded.
+
+    Args:
+        by_entry: whether each output follows from one input alone, as for relu and unlike a softmax, so that dead units
+            before it can be cut out (`taut.compact`).
 
     Raises:
         ValueError: the name is taken by another function.
     """
     if ACTIVATIONS.setdefault(name, function) is not function:
         raise ValueError(f"the activation name {name!r} is taken; choose another.")
+    if by_entry:
+        _BY_ENTRY.add(name)
+
+
+def couples(activation: Any) -> bool:
+    """Whether an output may depend on several inputs: a softmax, or a function that nothing is known of."""
+    return name_of(activation) not in _BY_ENTRY
 
 
 def get(identifier: Any) -> Any:

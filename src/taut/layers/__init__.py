@@ -2,8 +2,8 @@
 
 from taut.layers._base import Layer
 from taut.layers.dense import Dense
-from taut.layers.shape import Activation, Dropout, Flatten, Input
+from taut.layers.shape import Activation, Dropout, Flatten, Input, Select
 
 InputLayer = Input
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer"]
+__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "Select"]

@@ -1,4 +1,4 @@
-"""Layers without parameters: Input, Flatten, Activation, Dropout."""
+"""Layers without parameters: Input, Flatten, Select, Activation, Dropout."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
-from taut import activations
+from taut import activations, errors
 from taut.layers._base import Layer, Shape, Source, check_shape
 
-__all__ = ["Activation", "Dropout", "Flatten", "Input"]
+__all__ = ["Activation", "Dropout", "Flatten", "Input", "Select"]
 
 
 class Input(Layer):
@@ -38,6 +39,45 @@ class Flatten(Layer):
 
     def __call__(self, x: Any) -> Any:
         return x.reshape(x.shape[0], -1)
+
+
+class Select(Layer):
+    """The listed entries of each row: (batch, ..., n) → (batch, ..., len(indices)).
+
+    Args:
+        indices: which, counted from 0 along the last axis of a row; each at most once.
+        axis: -1; or None to count over the row as one vector, which is then the output: (batch, a, b) → (batch, len(indices)).
+    """
+
+    def __init__(self, indices: Any, axis: int | None = -1, **kwargs: Any) -> None:
+        try:
+            numbers = np.asarray(indices)
+        except ValueError:
+            numbers = np.zeros(0)
+        if numbers.ndim != 1 or numbers.size == 0 or numbers.dtype.kind not in "iu" or (numbers < 0).any():
+            raise ValueError(f"Select: indices={errors.shown(indices)}, expected a list of integers ≥ 0, at least one.")
+        if len(np.unique(numbers)) != len(numbers):
+            raise ValueError(
+                f"Select: indices={errors.shown(indices)} names an entry twice; expected each at most once."
+            )
+        if axis not in (-1, None):
+            raise ValueError(f"Select: axis={axis!r}, expected -1 (the last axis) or None (the row as one vector).")
+        super().__init__(**kwargs)
+        self.indices = tuple(int(i) for i in numbers)
+        self.axis = axis
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        entries = math.prod(input_shape) if self.axis is None else input_shape[-1]
+        if max(self.indices) >= entries:
+            raise ValueError(
+                f"Select: index {max(self.indices)} is beyond the {entries} entries of rows of {input_shape}."
+            )
+        return (len(self.indices),) if self.axis is None else (*input_shape[:-1], len(self.indices))
+
+    def __call__(self, x: Any) -> Any:
+        flat = x.reshape(x.shape[0], -1) if self.axis is None else x
+        # "fill" would check each index: the shape was checked when the model was built.
+        return jnp.asarray(flat).at[..., np.asarray(self.indices)].get(mode="promise_in_bounds")
 
 
 class Activation(Layer):
