@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,18 @@ def set_random_seed(seed: int) -> None:
 def draw_seed() -> int:
     """The next seed of the stream that ``set_random_seed`` began, or a fresh one from the operating system."""
     return secrets.randbits(31) if _stream is None else int(_stream.integers(2**31))
+
+
+@contextlib.contextmanager
+def drawn_from(seed: int) -> Iterator[None]:
+    """Within the block everything is drawn as after ``set_random_seed(seed)``; the stream outside is not touched."""
+    global _stream
+    before = _stream
+    set_random_seed(seed)
+    try:
+        yield
+    finally:
+        _stream = before
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

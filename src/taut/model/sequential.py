@@ -5,6 +5,7 @@ Longer than most files because it is the one front door; everything it does live
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -142,7 +143,8 @@ class Sequential:
 
         Args:
             terms: from a parameter's path, or a pattern such as "*/kernel", to a regularizer, a constraint, a list of
-                both, or None to take its terms away. "dense/activity" is the output of the layer "dense".
+                both, or None to take its terms away. "dense/activity" is the output of the layer "dense", and
+                "dense/unit" kernel and bias together, each unit's weights as one vector.
 
         Raises:
             ValueError: a pattern that matches nothing; the message lists the nearest paths.
@@ -155,14 +157,15 @@ class Sequential:
         """
         self._need_built()
         structure, params, _ = self._split()
-        targets = [*params, *(f"{name}/activity" for name in dict.fromkeys(structure.names))]
+        units = network.unit_paths(self.layers, structure, params)
+        targets = [*params, *units, *(f"{name}/activity" for name in dict.fromkeys(structure.names))]
         chosen: dict[str, dict[str, Any]] = {path: dict(old) for path, old in self._attached.items()}
         for pattern, value in terms.items():
             found = fnmatch.filter(targets, pattern)
             if not found:
                 raise ValueError(errors.unknown("parameter path or pattern", pattern, targets))
-            if "*" in pattern:
-                found = [path for path in found if not path.endswith("/activity")] or found
+            if "*" in pattern:  # "*" means the parameters; what is made of them is asked for by name
+                found = [path for path in found if path in params] or found
             for path in found:
                 chosen[path] = {**chosen.get(path, {}), **_sort_terms(path, value)}
         before = self._attached
@@ -237,7 +240,7 @@ class Sequential:
     def _check_metric(self, plan: Plan) -> None:
         assert self.optimizer is not None
         if plan.metric_paths and not self.optimizer.has_size:
-            entry = plan[plan.metric_paths[0]]
+            entry = next(e for e in plan.acting if e.trainable and e.metric)
             term = entry.regularizer if entry.mode == "proximal" else entry.constraint
             raise ValueError(
                 f"{entry.path}: {term} needs the optimizer's effective step, which is not known for "
@@ -322,9 +325,7 @@ class Sequential:
         if batch_size is not None and size > len(rows):
             raise ValueError(f"batch_size={size} is above the number of rows, {len(rows)}; expected 1 to {len(rows)}.")
         if class_weight is not None:
-            sparse = isinstance(loss, losses.SparseCategoricalCrossentropy)
-            by_class = adapt.class_weights(class_weight, targets, self._output(rows)[-1] if sparse else None)
-            weight = by_class if weight is None else weight * by_class
+            weight = self._weighted(Data(rows, targets, weight), class_weight).weight
         progress = Progress(verbose, epochs)
         validation = None
         if validation_data is not None:
@@ -368,17 +369,39 @@ class Sequential:
             self.history = history
         return history
 
-    def prepare(self, x: Any, y: Any, batch_size: int = 32, sample_weight: Any = None) -> Job:
+    def prepare(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = 32,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        validation_data: Any = None,
+    ) -> Job:
         """A training run that has not begun: checked data, the compiled program's arguments, a fresh optimizer state.
 
-        For programs that train many copies of this model at once (taut.paths); the model itself is not changed.
+        For programs that train many copies of this model at once (taut.paths); the model itself is not changed, but for
+        being built where it was not. A ``batch_size`` of None takes all rows.
         """
         self._need_compiled()
         checked = self._data(x, y, sample_weight)
+        held = None
+        if validation_data is not None:
+            held = self._data(*_unpack(validation_data), prefix="validation_data ", row_shape=checked.x.shape[1:])
+        if class_weight is not None:
+            checked = self._weighted(checked, class_weight)
+        size = len(checked.x) if batch_size is None else _integer("batch_size", batch_size, 1)
         if not self.built:
             self.build(checked.x.shape[1:])
-        loss, data, _ = self._placed(checked)
-        return self._job(loss, data, min(_integer("batch_size", batch_size, 1), len(data.x)), fresh=True)
+        loss, data, held = self._placed(checked, held)
+        job = self._job(loss, data, min(size, len(data.x)), fresh=True)
+        return dataclasses.replace(job, validation=held)
+
+    def _weighted(self, data: Data, class_weight: Mapping[int, float]) -> Data:
+        """``data``, each row's weight times its class's."""
+        sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
+        by_class = adapt.class_weights(class_weight, data.y, self._output(data.x)[-1] if sparse else None)
+        return data._replace(weight=by_class if data.weight is None else data.weight * by_class)
 
     def _job(self, loss: losses.Loss, data: Data, batch: int, fresh: bool = False) -> Job:
         """What the compiled program is given, from the model's present weights and optimizer state."""

@@ -82,6 +82,7 @@ class Job:
     batch: int
     carry: Carry
     layout: Any  # what the optimizer's state is shaped for
+    validation: Data | None = None  # rows to be measured only
 
     @property
     def rows(self) -> int:
