@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from taut.functional._dtype import Array, Namespace, beside, eps, is_half, is_torch, widest
+from taut.functional._rare import rarely, with_derivative
 
 
 def kappa(dtype: Any) -> float:
@@ -30,21 +31,42 @@ def root_sum_squares(xp: Namespace, w: Array, axes: tuple[int, ...]) -> Array:
     safe range, so that inside it the value is that of the plain sum.
     """
     x = xp.astype(w, widest(xp, w))
-    plain = _root(xp, _careful_total(xp, x * x, axes) if w.dtype.itemsize == 8 else total(xp, x * x, axes))
     if w.dtype.itemsize < x.dtype.itemsize:
-        return plain
-    if w.dtype.itemsize == 4:  # squares are safe for norms in 2⁻⁴⁰ … 2⁶⁰
+        return _root(xp, total(xp, x * x, axes))
+
+    def measure(x: Array) -> Array:
+        plain = _root(xp, _careful_total(xp, x * x, axes) if x.dtype.itemsize == 8 else total(xp, x * x, axes))
+        return _rescued(xp, x, plain, axes)
+
+    def turn(n: Array, given: tuple[Array, ...], d: tuple[Array, ...]) -> Array:
+        return total(xp, given[0] / positive(xp, n) * d[0], axes)
+
+    return with_derivative(measure, turn, x)
+
+
+def _rescued(xp: Namespace, x: Array, plain: Array, axes: tuple[int, ...]) -> Array:
+    """The norms, where ``plain`` was made of squares too small or too large to be numbers."""
+    if x.dtype.itemsize == 4:  # squares are safe for norms in 2⁻⁴⁰ … 2⁶⁰
         low, high, shift = 2.0**-40, 2.0**60, 2.0**80
     else:
         low, high, shift = 2.0**-400, 2.0**500, 2.0**600
-    # Selected after scaling, by size. A small slice has no entry above its norm, and in a large one entries
-    # below 1 do not count. Left in, a large entry would overflow here and put 0·∞ into the gradient; and
-    # without a selection in between XLA turns (x·2⁸⁰)·(x·2⁸⁰) of a scalar into x·x·2¹⁶⁰, which is 0·∞ again.
-    size, none = xp.abs(x), xp.zeros_like(x)
-    up, down = xp.where(size < 2 * low, x * shift, none), xp.where(size > 1, x * (1 / shift), none)
-    small = _root(xp, total(xp, up * up, axes)) * (1 / shift)
-    large = _root(xp, total(xp, down * down, axes)) * shift
-    return xp.where(plain < low, small, xp.where(plain > high, large, plain))
+
+    def scaled(plain: Array) -> Array:
+        # Selected after scaling, by size. A small slice has no entry above its norm, and in a large one entries
+        # below 1 do not count. Left in, a large entry would overflow here and put 0·∞ into the gradient; and
+        # without a selection in between XLA turns (x·2⁸⁰)·(x·2⁸⁰) of a scalar into x·x·2¹⁶⁰, which is 0·∞ again.
+        size, none = xp.abs(x), xp.zeros_like(x)
+        up, down = xp.where(size < 2 * low, x * shift, none), xp.where(size > 1, x * (1 / shift), none)
+        small = _root(xp, total(xp, up * up, axes)) * (1 / shift)
+        large = _root(xp, total(xp, down * down, axes)) * shift
+        return xp.where(plain < low, small, xp.where(plain > high, large, plain))
+
+    def unless_zero(plain: Array) -> Array:
+        # Units that are 0.0 as a whole are common, and cost one maximum rather than two scaled copies.
+        some = largest(xp, xp.abs(x), axes) > 0
+        return rarely(xp, xp.any(((plain < low) & some) | (plain > high)), scaled, plain)
+
+    return rarely(xp, xp.any((plain < low) | (plain > high)), unless_zero, plain)
 
 
 def total(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
@@ -60,7 +82,7 @@ def _careful_total(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     where ``kappa`` allows 16. Along the last axis both add pairwise. In float32 there are wider sums, and
     XLA adds in a tree.
     """
-    count = math.prod(x.shape[a] for a in axes)
+    count = math.prod([x.shape[a] for a in axes])
     if count <= 64 or not (is_torch(x) or isinstance(x, np.ndarray)):
         return total(xp, x, axes)
     kept = tuple(a for a in range(x.ndim) if a not in axes)
