@@ -197,7 +197,7 @@ class GroupLasso(Regularizer):
 
     def _group(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[tuple[int, ...], Number]:
         axes = input_groups(fan_in, shape) if self.by == "input" else resolve(None, fan_in, shape)
-        size = math.prod(shape[a] for a in axes)
+        size = math.prod([shape[a] for a in axes])
         return axes, self.strength * math.sqrt(size) if self.scale_by_size else self.strength
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:

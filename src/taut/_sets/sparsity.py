@@ -67,7 +67,7 @@ class TopK(Constraint):
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         shape = shape_of(w)
         axes = tuple(range(len(shape))) if self.per == "tensor" else resolve(self.axis, fan_in, shape)
-        size = math.prod(shape[a] for a in axes)
+        size = math.prod([shape[a] for a in axes])
         if self.k > size:
             raise ValueError(
                 f"TopK(k={self.k}, per={self.per!r}): there are only {size} weights to choose from in an array of "

@@ -1,6 +1,7 @@
-"""Loops that compile where they can: ``jax.lax`` for JAX arrays, plain Python for the others.
+"""Loops that compile where they can: ``jax.lax`` for JAX arrays, PyTorch's own loop under torch.compile.
 
-Unrolled into a scan body, twenty iterations took XLA over a minute to compile; as a loop, none.
+Unrolled into a scan body, twenty iterations took XLA over a minute to compile; as a loop, none. Elsewhere a loop
+is plain Python.
 """
 
 from __future__ import annotations
@@ -13,14 +14,11 @@ from taut.functional._dtype import Array, Namespace, eps, is_jax, is_torch
 
 S = TypeVar("S")
 
-UNROLLED = 12
-"""Steps taken where a loop cannot stop early: a tensor cannot decide a branch under torch.compile."""
-
 
 def while_(xp: Namespace, limit: int, unfinished: Callable[[S], Any], body: Callable[[S], S], state: S) -> S:
     """Apply ``body`` until ``unfinished(state)`` is false, at most ``limit`` times.
 
-    Compiled PyTorch runs a fixed `UNROLLED` number of times: ``body`` must leave a finished state alone.
+    ``state`` is a tuple of arrays (or one), each of the same shape and dtype all along.
     """
     if xp.__name__.startswith("jax"):
         lax = sys.modules["jax"].lax
@@ -28,13 +26,34 @@ def while_(xp: Namespace, limit: int, unfinished: Callable[[S], Any], body: Call
             lambda s: (s[0] < limit) & unfinished(s[1]), lambda s: (s[0] + 1, body(s[1])), (0, state)
         )
         return state
-    torch = sys.modules.get("torch") if "torch" in xp.__name__ else None
-    unrolled = torch is not None and torch.compiler.is_compiling()
-    for _ in range(min(limit, UNROLLED) if unrolled else limit):
-        if not unrolled and not bool(unfinished(state)):
+    if "torch" in xp.__name__ and sys.modules["torch"].compiler.is_compiling():
+        return _while_in_torch(limit, unfinished, body, state)
+    for _ in range(limit):
+        if not bool(unfinished(state)):
             break
         state = body(state)
     return state
+
+
+def _while_in_torch(limit: int, unfinished: Callable[[Any], Any], body: Callable[[Any], Any], state: Any) -> Any:
+    """`while_` for torch.compile, where a tensor decides no branch of Python: the loop is one operator of the graph."""
+    import torch
+    from torch._higher_order_ops import while_loop
+
+    alone = not isinstance(state, tuple)
+
+    def packed(new: Any) -> list[Any]:
+        # The operator wants what it carries laid out as it began, and no array handed through as it came.
+        return [a.clone(memory_format=torch.contiguous_format) for a in ((new,) if alone else new)]
+
+    def go(count: Any, *now: Any) -> Any:
+        return (count < limit) & unfinished(now[0] if alone else now)
+
+    def step(count: Any, *now: Any) -> tuple[Any, ...]:
+        return (count + 1, *packed(body(now[0] if alone else now)))
+
+    _, *end = while_loop(go, step, (torch.zeros((), dtype=torch.int64), *packed(state)))
+    return end[0] if alone else tuple(end)
 
 
 def climb(xp: Namespace, limit: int, move: Callable[..., Array], start: Array, *given: Array) -> Array:

@@ -42,7 +42,7 @@ def margin(dtype: Any, shape: tuple[int, ...]) -> float:
 
 def sides(shape: tuple[int, ...], axes: tuple[int, ...], blocks: int = 1) -> tuple[int, int]:
     """The shape of one of the ``blocks`` matrices (what ``axes`` span, the rest divided by ``blocks``)."""
-    rows = math.prod(shape[a] for a in axes)
+    rows = math.prod([shape[a] for a in axes])
     return rows, math.prod(shape) // max(rows * blocks, 1)
 
 

@@ -101,8 +101,8 @@ def _order(xp: Namespace, flags: Array, axes: tuple[int, ...]) -> Array:
     order = (*kept, *axes)
     moved = xp.permute_dims(xp.astype(flags, xp.int32), order)
     lead = tuple(flags.shape[a] for a in kept)
-    flat = xp.reshape(moved, (*lead, math.prod(flags.shape[a] for a in axes)))
-    running = xp.cumulative_sum(flat, axis=-1)
+    flat = xp.reshape(moved, (*lead, math.prod([flags.shape[a] for a in axes])))
+    running = flat.cumsum(-1)  # the standard's name for it looks the library up, in a way that torch.compile warns of
     return xp.permute_dims(xp.reshape(running, moved.shape), tuple(order.index(a) for a in range(flags.ndim)))
 
 

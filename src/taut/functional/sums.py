@@ -58,7 +58,7 @@ def sum_error(xp: Namespace, w: Array, amount: Number, axes: tuple[int, ...]) ->
     off = xp.abs(off - number(xp, amount, off))
     allowed = tolerance(w.dtype) * xp.maximum(size, xp.abs(number(xp, amount, off)) + 0 * size)
     if is_half(w.dtype):  # and half a subnormal for each entry
-        allowed = allowed + smallest(w.dtype) * math.prod(w.shape[a] for a in axes)
+        allowed = allowed + smallest(w.dtype) * math.prod([w.shape[a] for a in axes])
     return off, off <= allowed
 
 
