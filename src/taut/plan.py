@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from taut import _cores, _term, errors, joint
+from taut import _cores, _term, errors, joint, layouts
 from taut.constraints import Constraint
 from taut.regularizers import Acting, Regularizer
 
@@ -37,6 +37,9 @@ class Entry:
     ``mode`` is "gradient", "proximal" or "decoupled", and None without a regularizer. ``fan_in`` is None where no
     layout is declared; terms that need it were refused when the plan was bound. ``metric`` says that the step in the
     optimizer's own diagonal metric is needed, not only the new weights.
+
+    An entry with ``parts`` stands for the units of a layer, kernel and bias as one array (``layouts.join``); its path
+    ends in "/unit".
     """
 
     path: str
@@ -48,6 +51,30 @@ class Entry:
     constraint: Constraint | None = None
     mode: str | None = None
     metric: bool = False
+    parts: tuple[layouts.Part, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The parameters that the terms act on."""
+        return tuple(p.path for p in self.parts) or (self.path,)
+
+    def weight(self, values: Mapping[str, Any]) -> Any:
+        """This entry's array out of a dict by path: of weights, or of anything shaped like them."""
+        return layouts.join(self.parts, values) if self.parts else values[self.path]
+
+    def put(self, values: dict[str, Any], w: Any) -> None:
+        """The inverse of :meth:`weight`."""
+        values.update(layouts.part(self.parts, w) if self.parts else {self.path: w})
+
+    def size(self, sizes: Mapping[str, Any]) -> Any:
+        """The effective step of this entry: a number, or shaped like its array; None without a metric."""
+        if not self.metric:
+            return None
+        found = {p: sizes[p] for p in self.paths}
+        if all(jnp.ndim(s) == 0 for s in found.values()):  # one step for all parameters
+            return found[self.paths[0]]
+        shapes = {p.path: p.shape for p in self.parts}
+        return self.weight({p: jnp.broadcast_to(s, shapes.get(p, self.shape)) for p, s in found.items()})
 
     @property
     def one_step(self) -> bool:
@@ -82,18 +109,20 @@ class Activity:
 class Plan:
     """Every (parameter, role, fan-in, terms, mode) of one model, with the maps over its whole parameter tree.
 
-    ``params`` below is a dict from path to array. ``str(plan)`` is the audit.
+    ``params`` below is a dict from path to array. ``str(plan)`` is the audit. ``entries`` has one entry a parameter;
+    ``units`` one for each layer whose kernel and bias are taken together.
     """
 
     entries: tuple[Entry, ...] = ()
     activities: tuple[Activity, ...] = ()
     rule: str = "exact"
+    units: tuple[Entry, ...] = ()
 
     # --- values -----------------------------------------------------------------------------------------------------
 
     def penalty(self, params: Params, *, modes: Sequence[str] = ("gradient", "proximal", "decoupled")) -> jax.Array:
         """The sum of the penalties acting in ``modes``: part of the loss, whatever the mode."""
-        terms = [e.penalty(params[e.path]) for e in self.regularized if e.mode in modes]
+        terms = [e.penalty(e.weight(params)) for e in self.regularized if e.mode in modes]
         return sum(terms, start=jnp.zeros((), jnp.float32))
 
     def activity_penalty(self, outputs: Mapping[str, jax.Array]) -> jax.Array:
@@ -107,7 +136,7 @@ class Plan:
     def violations(self, params: Params) -> dict[str, float]:
         """How far each constrained parameter is outside its set; all 0.0 for a feasible model."""
         return {
-            e.path: float(e.constraint.violation(params[e.path], fan_in=e.fan_in))
+            e.path: float(e.constraint.violation(e.weight(params), fan_in=e.fan_in))
             for e in self.constrained
             if e.constraint is not None
         }
@@ -118,7 +147,7 @@ class Plan:
         """The nearest feasible parameters (Euclidean): at build, after loading, on ``set_weights``, for averages."""
         out = dict(params)
         for e in self.constrained:
-            out[e.path] = joint.step_for(None, e.constraint)(out[e.path], None, e.fan_in)
+            e.put(out, joint.step_for(None, e.constraint)(e.weight(out), None, e.fan_in))
         return out
 
     def step(self, params: Params, sizes: Mapping[str, Any]) -> dict[str, jax.Array]:
@@ -128,9 +157,9 @@ class Plan:
         :attr:`metric_paths`.
         """
         out = dict(params)
-        for e in self.entries:
+        for e in self.acting:
             if e.trainable and (e.mode == "proximal" or e.constraint is not None):
-                out[e.path] = e.step(out[e.path], sizes.get(e.path))
+                e.put(out, e.step(e.weight(out), e.size(sizes)))
         return out
 
     def decay(self, params: Params, learning_rate: Any) -> dict[str, jax.Array]:
@@ -138,37 +167,42 @@ class Plan:
         out = dict(params)
         for e in self.regularized:
             if e.mode == "decoupled":
-                w = out[e.path]
-                out[e.path] = w - learning_rate * jax.grad(e.penalty)(w)
+                w = e.weight(out)
+                e.put(out, w - learning_rate * jax.grad(e.penalty)(w))
         return out
 
     # --- selections -------------------------------------------------------------------------------------------------
 
     @property
+    def acting(self) -> tuple[Entry, ...]:
+        """Parameters, and units as a whole."""
+        return self.entries + self.units
+
+    @property
     def regularized(self) -> tuple[Entry, ...]:
         """Trainable entries with a regularizer (Keras, too, leaves frozen weights out of the penalty)."""
-        return tuple(e for e in self.entries if e.trainable and e.regularizer is not None)
+        return tuple(e for e in self.acting if e.trainable and e.regularizer is not None)
 
     @property
     def constrained(self) -> tuple[Entry, ...]:
-        return tuple(e for e in self.entries if e.trainable and e.constraint is not None)
+        return tuple(e for e in self.acting if e.trainable and e.constraint is not None)
 
     @property
     def metric_paths(self) -> tuple[str, ...]:
         """The parameters whose step needs the optimizer's metric."""
-        return tuple(e.path for e in self.entries if e.trainable and e.metric)
+        return tuple(path for e in self.acting if e.trainable and e.metric for path in e.paths)
 
     def __getitem__(self, path: str) -> Entry:
-        for e in self.entries:
+        for e in self.acting:
             if e.path == path:
                 return e
-        raise KeyError(errors.unknown("parameter path", path, [e.path for e in self.entries]))
+        raise KeyError(errors.unknown("parameter path", path, [e.path for e in self.acting]))
 
     # --- pytree: numbers are leaves, everything else is structure -----------------------------------------------------
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        terms = tuple((e.regularizer, e.constraint) for e in self.entries)
-        blank = tuple(dataclasses.replace(e, regularizer=None, constraint=None) for e in self.entries)
+        terms = tuple((e.regularizer, e.constraint) for e in self.acting)
+        blank = tuple(dataclasses.replace(e, regularizer=None, constraint=None) for e in self.acting)
         return (terms, tuple(a.regularizer for a in self.activities)), (
             blank,
             tuple(a.layer for a in self.activities),
@@ -182,13 +216,13 @@ class Plan:
         entries = tuple(
             dataclasses.replace(e, regularizer=r, constraint=c) for e, (r, c) in zip(blank, terms, strict=True)
         )
-        return cls(entries, tuple(map(Activity, layers, activity)), rule)
+        return _plan(entries, tuple(map(Activity, layers, activity)), rule)
 
     # --- the audit ----------------------------------------------------------------------------------------------------
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("parameter", "shape", "role", "one unit", "regularizer", "mode", "constraint")]
-        for e in self.entries:
+        for e in self.acting:
             axes = e.fan_in
             unit = (
                 "no layout" if axes is None else f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
@@ -215,6 +249,11 @@ class Plan:
             "keras": "terms act as in Keras: regularizers by gradient, bounds by Euclidean projections",
         }[self.rule]
         return "\n".join([*lines, how])
+
+
+def _plan(entries: Iterable[Entry], activities: tuple[Activity, ...], rule: str) -> Plan:
+    together = tuple(entries)
+    return Plan(tuple(e for e in together if not e.parts), activities, rule, tuple(e for e in together if e.parts))
 
 
 def _show(term: Any) -> str:
@@ -325,4 +364,21 @@ def bind(
                 f'so its penalty can act by gradient alone. Leave the mode out or use .acting("gradient").'
             )
         acting.append(Activity(layer, plain))
-    return Plan(tuple(bound), tuple(acting), rule)
+    plan = _plan(bound, tuple(acting), rule)
+    for unit in plan.units:
+        for e in plan.entries:
+            if e.path in unit.paths and _steps(e) and _steps(unit):
+                raise ValueError(
+                    f"{unit.path} and {e.path}: {_show_terms(unit)} and {_show_terms(e)} act on the same weights by steps "
+                    f"of their own, and one after the other is wrong in general. Give all of them to the unit, or let "
+                    f'the penalty of {e.path} act by gradient, term.acting("gradient").'
+                )
+    return plan
+
+
+def _steps(entry: Entry) -> bool:
+    return entry.mode == "proximal" or entry.constraint is not None
+
+
+def _show_terms(entry: Entry) -> str:
+    return " with ".join(_show(t) for t in (entry.regularizer, entry.constraint) if t is not None)

@@ -160,9 +160,11 @@ def _whole_step(
     )
     updates = _unpack(optimizer, change, decayed)
     metric, sizes = _sizes(optimizer, plan, state, slots, gradients, patience)
-    for entry in plan.entries:
-        if entry.path in sizes and entry.one_step:
-            updates[entry.path], sizes[entry.path] = _in_one_step(updates[entry.path], sizes[entry.path])
+    for entry in plan.acting:
+        if entry.one_step and entry.trainable:
+            update, size = _in_one_step(entry.weight(updates), entry.size(sizes))
+            entry.put(updates, update)
+            sizes |= dict.fromkeys(entry.paths, size)
     # In the parameter's own precision: with half-precision weights the update is float32.
     new = plan.step({p: (w + updates[p]).astype(w.dtype) for p, w in decayed.items()}, sizes)
     average, taken = state.average, state.taken + 1

@@ -55,6 +55,7 @@ def term(kind: str, value: Any) -> Any:
 
 
 _KINDS = ("initializer", "regularizer", "constraint")
+_UNIT = ("unit_regularizer", "unit_constraint")
 
 
 def _argument(name: str, kind: str) -> property:
@@ -74,8 +75,9 @@ class Layer(nnx.Module):
     """A layer with Keras's arguments.
 
     A subclass lists in ``PARAMETERS`` the names of its parameters; each gets a ``<name>_initializer``, a
-    ``<name>_regularizer`` and a ``<name>_constraint``, and every layer has an ``activity_regularizer``. It implements
-    ``build`` (with :meth:`make`) and ``__call__``.
+    ``<name>_regularizer`` and a ``<name>_constraint``, and every layer has an ``activity_regularizer``. A layer with a
+    kernel has a ``unit_regularizer`` and a ``unit_constraint`` for kernel and bias together. It implements ``build``
+    (with :meth:`make`) and ``__call__``.
     """
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ()
@@ -85,6 +87,9 @@ class Layer(nnx.Module):
         for parameter in cls.PARAMETERS:
             for kind in _KINDS:
                 setattr(cls, f"{parameter}_{kind}", _argument(f"{parameter}_{kind}", kind))
+        if "kernel" in cls.PARAMETERS:
+            for name in _UNIT:
+                setattr(cls, name, _argument(name, name.removeprefix("unit_")))
         identifiers.register("layer", cls)
 
     def __init__(
@@ -97,6 +102,7 @@ class Layer(nnx.Module):
         **terms: Any,
     ) -> None:
         known = {f"{parameter}_{kind}" for parameter in self.PARAMETERS for kind in _KINDS}
+        known |= set(_UNIT) if "kernel" in self.PARAMETERS else set()
         for key in terms:
             if key not in known:  # a misspelt term would otherwise be a term that does nothing
                 raise TypeError(errors.unknown(f"argument of {type(self).__name__}", key, self._arguments()))

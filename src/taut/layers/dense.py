@@ -21,6 +21,8 @@ class Dense(Layer):
         kernel_regularizer, bias_regularizer: penalties on the weights; terms, names or configs.
         activity_regularizer: a penalty on the layer's output, divided by the batch size.
         kernel_constraint, bias_constraint: sets that the weights are kept in, after every step.
+        unit_regularizer, unit_constraint: a penalty on, or a set for, each unit's kernel column and bias as one vector
+            of inputs + 1 weights: ``GroupLasso`` then switches whole units off, bias included.
         input_shape: one row of the data without the batch axis; ``input_dim=n`` is ``input_shape=(n,)``.
 
     Shapes: x (batch, ..., inputs); kernel (inputs, units); bias (units,); output (batch, ..., units).
@@ -40,6 +42,8 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        unit_regularizer: Any = None,
+        unit_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(units, bool) or not hasattr(units, "__index__") or units.__index__() < 1:
@@ -54,6 +58,8 @@ class Dense(Layer):
             bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
+            unit_regularizer=unit_regularizer,
+            unit_constraint=unit_constraint,
             **kwargs,
         )
         self.units = units.__index__()

@@ -17,7 +17,7 @@ import numpy as np
 from flax import nnx
 
 from taut import activations, identifiers, layouts
-from taut.layers import Layer
+from taut.layers import Layer, Select
 from taut.plan import Entry
 
 __all__ = ["Structure", "apply", "build", "entries", "name_layers", "split", "write"]
@@ -290,6 +290,25 @@ def entries(
                 constraint=terms.get("constraint"),
             )
         )
+    for path, parts in _units(out).items():
+        layer = layers[dict(structure.keys)[parts[0].path][0]]
+        terms = dict(attached.get(path, {}))
+        if isinstance(layer, Layer) and path.count("/") == 1:
+            for kind in ("regularizer", "constraint"):
+                terms.setdefault(kind, getattr(layer, f"unit_{kind}", None))
+        if any(term is not None for term in terms.values()):
+            out.append(
+                Entry(
+                    path=path,
+                    role="unit",
+                    shape=(sum(p.rows for p in parts), parts[0].units),
+                    fan_in=(0,),
+                    trainable=bool(getattr(layer, "trainable", True)),
+                    regularizer=terms.get("regularizer"),
+                    constraint=terms.get("constraint"),
+                    parts=parts,
+                )
+            )
     for layer, name in zip(layers, structure.names, strict=True):
         for parameter_name in getattr(layer, "PARAMETERS", ()):
             for kind in ("regularizer", "constraint"):
@@ -301,6 +320,28 @@ def entries(
                         f"({'use_bias=True' if parameter_name == 'bias' else 'see its arguments'})."
                     )
     return out
+
+
+def _units(entries: Sequence[Entry]) -> dict[str, tuple[layouts.Part, ...]]:
+    """What the units of each module consist of, where it has one kernel with a declared layout: by "<module>/unit"."""
+    modules: dict[str, list[Entry]] = {}
+    for entry in entries:
+        modules.setdefault(entry.path.rpartition("/")[0], []).append(entry)
+    out: dict[str, tuple[layouts.Part, ...]] = {}
+    for prefix, own in modules.items():
+        kernels = [e for e in own if e.role == "kernel" and e.fan_in is not None]
+        parts = [
+            *(layouts.Part(e.path, e.shape, e.fan_in or ()) for e in kernels),
+            *(layouts.Part(e.path, e.shape, ()) for e in own if e.role == "bias"),
+        ]
+        if len(kernels) == 1 and len({p.units for p in parts}) == 1:
+            out[f"{prefix}/unit"] = tuple(parts)
+    return out
+
+
+def unit_paths(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The paths of the layers' units, kernel and bias together: "dense/unit"."""
+    return tuple(_units([e for e in entries(layers, structure, params, {}) if not e.parts]))
 
 
 def activation_name(layer: Any) -> str | None:
@@ -322,6 +363,9 @@ def with_rare_entries(
     """
     first = None  # the taut layer that the data come to as they are
     for name, layer in zip(structure.names, layers, strict=True):
+        if isinstance(layer, Select):
+            x = np.asarray(x)
+            x = (x.reshape(len(x), -1) if layer.axis is None else x)[..., list(layer.indices)]
         if not isinstance(layer, Layer) or layer.PARAMETERS:
             first = name
             break

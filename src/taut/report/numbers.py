@@ -12,6 +12,7 @@ __all__ = [
     "WeightRow",
     "accuracy_under_noise",
     "ignored_inputs",
+    "input_norms",
     "inputs_ignored",
     "weight_row",
     "weights_table",
@@ -93,11 +94,26 @@ def ignored_inputs(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
     return np.flatnonzero(np.all(w == 0, axis=others))
 
 
+def input_norms(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
+    """How much of each input gets in: the norm of all its weights, shape (inputs,), in float64.
+
+    The inputs run along the last axis of the fan-in, as in `ignored_inputs`.
+
+    >>> input_norms([[3.0, 4.0], [0.0, 0.0]])
+    array([5., 0.])
+    """
+    w = np.asarray(kernel, dtype=np.float64)
+    axis = _axes(w, fan_in)[-1]
+    return np.sqrt(np.sum(np.square(w), axis=tuple(i for i in range(w.ndim) if i != axis)))
+
+
 def weights_table(model: Any) -> list[WeightRow]:
-    """One row a parameter of a model, in the order of its plan."""
+    """One row a parameter of a model, in the order of its plan; then one for units that are taken as a whole."""
     params, plan = model.params, model.plan
     outside = plan.violations(params)
-    return [weight_row(entry.path, params[entry.path], entry.fan_in, outside.get(entry.path)) for entry in plan.entries]
+    return [
+        weight_row(entry.path, entry.weight(params), entry.fan_in, outside.get(entry.path)) for entry in plan.acting
+    ]
 
 
 def inputs_ignored(model: Any) -> np.ndarray:
