@@ -21,6 +21,7 @@ TOP = {
     "metrics",
     "models",
     "optimizers",
+    "path",
     "paths",
     "regularizers",
     "stack",
@@ -52,7 +53,7 @@ INSIDE = {
     "CategoricalCrossentropy SparseCategoricalCrossentropy MeanAbsoluteError MeanSquaredError",
     "models": "Sequential load_model",
     "optimizers": f"{CODEC} Optimizer Optax SGD Adam AdamW RMSprop Adagrad",
-    "paths": "Many train_many",
+    "paths": "Many Path Point Stability Table path train_many",
     "regularizers": f"{CODEC} Regularizer Acting Sum Plain as_regularizer L1 L2 L1L2 OrthogonalRegularizer GroupLasso "
     "l1 l2 l1l2 l1_l2 orthogonal_regularizer group_lasso "
     "CappedL1 Entropy ExclusiveLasso GroupLInf GroupMCP HoyerSquare Huber KLSparsity L0 LHalf LogSum MCP SCAD "

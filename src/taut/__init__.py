@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getat
     from taut._term import stack
     from taut.layers import Input
     from taut.model import Sequential, load_model
+    from taut.paths import path
 
 __all__ = [
     "Input",
@@ -47,6 +48,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "path",
     "paths",
     "regularizers",
     "stack",
@@ -58,6 +60,7 @@ _HOMES = {
     "Input": "taut.layers",
     "Sequential": "taut.model",
     "load_model": "taut.model",
+    "path": "taut.paths",
     "stack": "taut._term",
 }
 

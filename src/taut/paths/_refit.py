@@ -1,0 +1,78 @@
+"""One point of a path as a model: trained by ``fit`` on all rows, and debiased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from taut import constraints, utils
+from taut.model import Sequential
+from taut.paths._fresh import fresh
+from taut.paths.varying import Varied, terms_at
+
+__all__ = ["Recipe", "refit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """What ``fit`` is given besides epochs."""
+
+    x: Any
+    y: Any
+    batch_size: int | None  # None: all rows
+    sample_weight: Any = None
+    class_weight: Mapping[int, float] | None = None
+
+
+def refit(
+    model: Sequential,
+    varied: Sequence[Varied],
+    numbers: Sequence[float],
+    recipe: Recipe,
+    epochs: int,
+    seed: int,
+    debias: bool,
+    x: Any = None,
+    y: Any = None,
+) -> Sequential:
+    """See `Path.refit`."""
+    if (x is None) != (y is None):
+        raise ValueError("refit: give both x and y, or neither.")
+    if x is None and recipe.x is None:
+        raise ValueError("refit: this path was loaded from a file, which holds no data; give x and y.")
+    own = x is None
+    x, y = (recipe.x, recipe.y) if own else (x, y)
+    new, _ = fresh(model, seed, terms_at(varied, numbers))
+    rows = len(x) if hasattr(x, "__len__") else x.shape[0]
+    options: dict[str, Any] = {
+        "batch_size": rows if recipe.batch_size is None else min(recipe.batch_size, rows),
+        "epochs": epochs,
+        "verbose": 0,
+        "sample_weight": recipe.sample_weight if own else None,
+        "class_weight": recipe.class_weight,
+    }
+    with utils.drawn_from(seed):
+        utils.draw_seed()  # the model's; the order's is next, as in `fresh`
+        new.fit(x, y, **options)
+        if debias:
+            _free(new, varied)
+            new.fit(x, y, **options)
+    return new
+
+
+def _free(new: Sequential, varied: Sequence[Varied]) -> None:
+    """Take the varied penalties off, and hold what is zero at zero. Constraints stay."""
+    entries = {e.path: e for e in new.plan.entries}
+    for v in varied:
+        for path in v.paths:
+            if path not in entries:  # an activity has no zeros to hold
+                new.attach({path: None})
+                continue
+            zero = np.asarray(new.params[path]) == 0
+            constraint = entries[path].constraint
+            new.attach({path: None})
+            terms = [constraint, constraints.Zeros(zero) if zero.any() else None]
+            new.attach({path: [term for term in terms if term is not None] or None})

@@ -1,0 +1,95 @@
+"""Choosing a point of a path: means and standard errors over folds and seeds, and the simplest within one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Point", "mean_and_error", "pick"]
+
+RULES = ("max", "one_se")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a path.
+
+    Attributes:
+        index: its row in the path's table.
+        strengths: by entry of ``vary``.
+        metric: the name of the score.
+        score: its mean over the folds (and seeds).
+        error: the standard error of that mean; NaN from a single net.
+        inputs: how many inputs the net trained on all rows keeps; None without a kernel.
+        zeros: the share of exact zeros among the weights that are varied.
+        rule: how it was chosen.
+    """
+
+    index: int
+    strengths: dict[str, float]
+    metric: str
+    score: float
+    error: float
+    inputs: int | None
+    zeros: float
+    rule: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        numbers = ", ".join(f"{name}: {value:.4g}" for name, value in self.strengths.items())
+        bar = "" if np.isnan(self.error) else f" ± {self.error:.2g}"
+        kept = "" if self.inputs is None else f", {self.inputs} inputs kept"
+        return f"point {self.index}: {numbers}; {self.metric} {self.score:.4g}{bar}; {self.zeros:.0%} zeros{kept}"
+
+
+def mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over seeds and folds, and its standard error.
+
+    Seeds of one fold share their rows, so they are averaged first and the error is the folds': s/√folds, s the
+    standard deviation with folds − 1 in its denominator. With one fold (given validation data) it is the seeds'.
+
+    Args:
+        values: (strengths, seeds, folds); NaN where there is no value, which makes the mean NaN.
+
+    >>> mean_and_error(np.array([[[1.0, 3.0]]]))
+    (array([2.]), array([1.]))
+    """
+    each = values.mean(axis=1) if values.shape[2] > 1 else values[:, :, 0]
+    count = each.shape[1]
+    error = each.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(each), np.nan)
+    return each.mean(axis=1), error
+
+
+def pick(mean: np.ndarray, error: np.ndarray, higher: bool, rule: str, simplicity: np.ndarray) -> int:
+    """The index of the best mean, or under "one_se" of the simplest point within one standard error of it.
+
+    Args:
+        mean, error: (strengths,); points whose mean is NaN are left out.
+        higher: whether a higher score is better.
+        rule: "max" or "one_se".
+        simplicity: (strengths,), lower is simpler. Ties go to the better score.
+
+    Raises:
+        ValueError: another rule, no point with a score, "one_se" without an error to go by.
+    """
+    if rule not in RULES:
+        raise ValueError(f'rule={rule!r}, expected "max" or "one_se".')
+    score = np.where(np.isnan(mean), -np.inf, mean if higher else -mean)
+    if not np.isfinite(score).any():
+        raise ValueError(
+            "no point has a validation score, so none can be chosen: give folds or validation_data, or refit a point of "
+            "your own, path.refit(index)."
+        )
+    # Among equal scores the simplest: accuracies are fractions of few rows, and tie.
+    order: Any = np.lexsort((simplicity, -score))
+    best = int(order[0])
+    if rule == "max":
+        return best
+    if np.isnan(error[best]):
+        raise ValueError(
+            'rule="one_se" needs a standard error, and with one fold and one seed there is none; use folds or seeds of 2 '
+            'or more, or rule="max".'
+        )
+    near = np.flatnonzero(score >= score[best] - error[best])
+    return int(near[np.lexsort((-score[near], simplicity[near]))[0]])

@@ -1,0 +1,255 @@
+"""What ``taut.path`` gives: every net's scores, the weights along the path, and the ways to choose and go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from taut import errors
+from taut.model import Sequential
+from taut.paths._refit import Recipe, refit
+from taut.paths.choice import Point, mean_and_error, pick
+from taut.paths.table import Table
+from taut.paths.varying import Varied
+
+__all__ = ["Path", "Stability"]
+
+BY = ("strength", "inputs", "zeros")
+
+
+@dataclass(frozen=True, eq=False)
+class Stability:
+    """How often things are kept: the share of the (seed, fold) nets in which they are not exactly zero.
+
+    Attributes:
+        strengths: (strengths, entries of ``vary``).
+        inputs: (strengths, inputs), of the first kernel.
+        weights: by path of each varied parameter, (strengths, *shape).
+        feature_names: of the inputs, or None.
+        nets: how many nets the shares are of.
+
+    Reference: Meinshausen & Bühlmann, Stability selection (2010).
+    """
+
+    strengths: np.ndarray
+    inputs: np.ndarray
+    weights: dict[str, np.ndarray]
+    feature_names: tuple[str, ...] | None
+    nets: int
+
+    def stable(self, threshold: float = 0.8, at: int | None = None) -> np.ndarray:
+        """The inputs kept in at least ``threshold`` of the nets, ascending.
+
+        Args:
+            threshold: in (0.5, 1].
+            at: the index of one strength; None for those that are stable at any strength but at most half of all, where
+                an input that is kept says something.
+        """
+        if not 0.5 < threshold <= 1:
+            raise ValueError(f"threshold={threshold!r}, expected a share in (0.5, 1].")
+        shares = self.inputs
+        if at is not None:
+            shares = shares[at : at + 1]
+        else:
+            shares = shares[shares.mean(axis=1) <= 0.5]
+        return np.flatnonzero(shares.max(axis=0, initial=0.0) >= threshold)
+
+
+@dataclass(eq=False)
+class Path:
+    """Many strengths, seeds and folds of one network, trained side by side.
+
+    Attributes:
+        varied: the entries of ``vary``.
+        strengths: (points, entries of ``vary``); one row of numbers is one point.
+        scores: by name ("loss", "data_loss", "penalty", the metrics, and their "val_" twins on the held-out rows),
+            (points, seeds, folds), of the final weights in inference mode. One fold where no folds were made.
+        curves: by name, (points, seeds, folds, epochs): the means over each training epoch, and "val_" twins after it.
+        weights: by path, (points, *shape): the nets trained on all rows with the first seed.
+        kept_inputs: (points, inputs), whether those nets use each input of the first kernel at all.
+        zeros: by path, (points,), the share of exact zeros in those nets.
+        penalties: (points,), their penalty.
+        metric: the score that points are chosen by; on held-out rows it is ``scores["val_" + metric]``.
+        higher_is_better: of that score.
+        finite: (points, seeds, folds), whether a net's weights are finite. Scores of one that is not are NaN.
+        seed: the first seed; net (point, seed, fold) begins and visits its rows as ``fit`` after ``set_random_seed``.
+        seeds: all of them.
+        folds: (training rows, held-out rows) of each fold; empty without folds.
+        epochs: how many were trained.
+        interrupted: whether Ctrl-C ended the training before its time.
+        stopped: whether ``patience`` did.
+        feature_names: of the inputs, from a data frame's columns; or None.
+        model: the template; its weights are as they were.
+    """
+
+    varied: tuple[str, ...]
+    strengths: np.ndarray
+    scores: dict[str, np.ndarray]
+    curves: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray]
+    kept_inputs: np.ndarray
+    zeros: dict[str, np.ndarray]
+    penalties: np.ndarray
+    metric: str
+    higher_is_better: bool
+    finite: np.ndarray
+    seed: int
+    seeds: tuple[int, ...]
+    folds: tuple[tuple[np.ndarray, np.ndarray], ...]
+    epochs: int
+    interrupted: bool
+    stopped: bool
+    feature_names: tuple[str, ...] | None
+    model: Sequential = field(repr=False)
+    _entries: tuple[Varied, ...] = field(default=(), repr=False)
+    _kept: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
+    _shares: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+    _recipe: Recipe | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.strengths)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Path: {len(self)} points of {' × '.join(self.varied)}, {len(self.seeds)} seeds, {len(self.folds)} folds, "
+            f"{self.epochs} epochs{', interrupted' if self.interrupted else ''}>"
+        )
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    @property
+    def validated(self) -> bool:
+        """Whether any rows were held out."""
+        return not np.isnan(self.scores[f"val_{self.metric}"]).all()
+
+    def score(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard error of the score on held-out rows, (points,) each."""
+        return mean_and_error(self.scores[f"val_{self.metric}"])
+
+    def varied_paths(self) -> tuple[str, ...]:
+        """The parameters whose terms are varied."""
+        return tuple(dict.fromkeys(p for entry in self._entries for p in entry.paths if p in self.weights))
+
+    def zero_share(self) -> np.ndarray:
+        """The share of exact zeros among the varied weights, (points,)."""
+        paths = self.varied_paths() or tuple(self.weights)
+        sizes = np.array([self.weights[p][0].size for p in paths], np.float64)
+        return (
+            sum((self.zeros[p] * n for p, n in zip(paths, sizes, strict=True)), start=np.zeros(len(self))) / sizes.sum()
+        )
+
+    def table(self) -> Table:
+        """One row a point: strengths, scores with their standard errors, gap, zeros, inputs kept, penalty and norm.
+
+        ``gap`` is the score on the training rows minus that on the held-out ones; ``norm`` the L2 norm of the varied
+        weights. Zeros, inputs, penalty and norm are those of the nets trained on all rows.
+        """
+        columns: dict[str, np.ndarray] = {n: self.strengths[:, i] for i, n in enumerate(self.varied)}
+        names = list(dict.fromkeys([self.metric, "data_loss"]))
+        for name in names:
+            columns[name], columns[f"{name}_se"] = mean_and_error(self.scores[name])
+            if self.validated:
+                columns[f"val_{name}"], columns[f"val_{name}_se"] = mean_and_error(self.scores[f"val_{name}"])
+            if self.validated and name == self.metric:
+                columns["gap"] = columns[name] - columns[f"val_{name}"]
+        columns["zeros"] = self.zero_share()
+        if self.kept_inputs.shape[1]:
+            columns["inputs"] = self.kept_inputs.sum(axis=1)
+        columns["penalty"] = self.penalties
+        paths = self.varied_paths() or tuple(self.weights)
+        squares = [np.square(self.weights[p].astype(np.float64)).reshape(len(self), -1).sum(axis=1) for p in paths]
+        columns["norm"] = np.sqrt(np.sum(squares, axis=0))
+        return Table(columns)
+
+    def stability(self) -> Stability:
+        """In which share of the (seed, fold) nets each input and each varied weight is kept, at every point."""
+        nets = len(self.seeds) * max(1, len(self.folds))
+        return Stability(self.strengths, self._shares, dict(self._kept), self.feature_names, nets)
+
+    # --- choosing -----------------------------------------------------------------------------------------------------
+
+    def point(self, index: int, rule: str = "") -> Point:
+        """The point in row ``index`` of the table."""
+        if isinstance(index, bool) or not hasattr(index, "__index__") or not -len(self) <= index < len(self):
+            raise ValueError(f"point {index!r}, expected a row of the table: 0 … {len(self) - 1}.")
+        index = index.__index__() % len(self)
+        mean, error = self.score()
+        numbers = {name: float(self.strengths[index, i]) for i, name in enumerate(self.varied)}
+        inputs = int(self.kept_inputs[index].sum()) if self.kept_inputs.shape[1] else None
+        zeros = float(self.zero_share()[index])
+        return Point(index, numbers, self.metric, float(mean[index]), float(error[index]), inputs, zeros, rule)
+
+    def best(self, rule: str = "max", by: str | None = None) -> Point:
+        """The point to use, by the scores on held-out rows.
+
+        Args:
+            rule: "max": the best mean score. "one_se": the simplest point whose mean is within one standard error of the
+                best one's (Breiman, Friedman, Olshen & Stone, Classification and regression trees, 1984).
+            by: what simpler means: "inputs" (fewer of them kept), "zeros" (more of them among the varied weights) or
+                "strength" (larger; for constraints, smaller). None means "inputs" where any point drops one, then
+                "zeros", then "strength".
+
+        Raises:
+            ValueError: no rows were held out, another rule, "one_se" with a single fold and seed, a ``by`` that tells
+                the points not apart.
+        """
+        mean, error = self.score()
+        index = pick(mean, error, self.higher_is_better, rule, self._simplicity(by))
+        return self.point(index, rule)
+
+    def _simplicity(self, by: str | None) -> np.ndarray:
+        if by is not None and by not in BY:
+            raise ValueError(errors.unknown("meaning of simpler (by)", str(by), BY))
+        inputs, zeros = self.kept_inputs.sum(axis=1), self.zero_share()
+        if by is None:
+            by = "inputs" if np.ptp(inputs) else "zeros" if np.ptp(zeros) else "strength"
+        if by == "inputs":
+            if not self.kept_inputs.shape[1]:
+                raise ValueError('by="inputs": this model has no kernel whose inputs could be counted; use by="zeros".')
+            return inputs - zeros
+        if by == "zeros":
+            return -zeros
+        if len(self.varied) > 1:
+            raise ValueError(
+                'by="strength": several terms are varied, so no order of strengths is given; use by="zeros".'
+            )
+        tighter = self._entries and "constraint" in self._entries[0].kinds(float(self.strengths[0, 0]))
+        return self.strengths[:, 0] if tighter else -self.strengths[:, 0]
+
+    # --- going on -----------------------------------------------------------------------------------------------------
+
+    def refit(self, point: Point | int, debias: bool = False, x: Any = None, y: Any = None) -> Sequential:
+        """A model trained on all rows with the terms of ``point``, by ``fit`` with the path's first seed.
+
+        Args:
+            point: of this path, or a row of its table.
+            debias: train it once more without the varied terms, from where it is, its exact zeros held at zero (by the
+                constraint `taut.constraints.Zeros`, which stays on the model): the support is the path's, the weights
+                are no longer shrunk. Constraints that were there before the path stay as well.
+            x, y: the rows, if they are others than the path's own (a path that was loaded has none).
+
+        Reference: Meinshausen, Relaxed lasso (2007), with φ = 0.
+        """
+        index = point.index if isinstance(point, Point) else self.point(point).index
+        if isinstance(point, Point) and self.point(index).strengths != point.strengths:
+            raise ValueError(f"{point} is no point of this path; expected one of path.best() or path.point(row).")
+        assert self._recipe is not None
+        return refit(
+            self.model, self._entries, self.strengths[index], self._recipe, self.epochs, self.seed, debias, x, y
+        )
+
+    def plot(self, file: Any = None) -> Any:
+        """The coefficient path, and the scores against strength and sparsity: a matplotlib figure.
+
+        Args:
+            file: where to save it as well; the format is the suffix's.
+        """
+        from taut.paths._figure import draw, save
+
+        figure = draw(self)
+        if file is not None:
+            save(figure, file)
+        return figure

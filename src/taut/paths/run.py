@@ -1,0 +1,297 @@
+"""``taut.path``: one network at many strengths, with seeds and folds, trained in one program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from taut import errors, utils
+from taut.model import Sequential
+from taut.model import data as adapt
+from taut.model.engine import Data
+from taut.model.progress import Progress
+from taut.model.sequential import _integer
+from taut.model.training import Job
+from taut.paths import folds as folding
+from taut.paths import strengths as listing
+from taut.paths._fresh import fresh
+from taut.paths._memory import parsed
+from taut.paths._nets import Cell, Nets, Start
+from taut.paths._refit import Recipe
+from taut.paths.largest import Trial, largest
+from taut.paths.result import Path
+from taut.paths.scoring import Score, collect
+from taut.paths.varying import Varied, distinct, plan_at, resolve
+from taut.plan import Plan
+
+__all__ = ["path"]
+
+
+def path(
+    model: Sequential,
+    x: Any,
+    y: Any,
+    vary: Mapping[str, Any],
+    strengths: Any = 64,
+    folds: Any = "auto",
+    seeds: Any = 3,
+    epochs: int = 60,
+    batch_size: Any = 32,
+    validation_data: Any = None,
+    groups: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    metric: str | None = None,
+    patience: int | None = None,
+    verbose: Any = "auto",
+    seed: int | None = None,
+    memory: Any = None,
+) -> Path:
+    """Train one network at many strengths, for every seed and fold, side by side in one program.
+
+    Net (strength, seed, fold) is the one that ``fit`` gives on the fold's training rows right after
+    ``taut.utils.set_random_seed(seed)`` and building the same layers, up to the order of float32 sums. Rows that are
+    held out touch no training. Besides the folds' nets, one a strength is trained on all rows, from which the
+    coefficient path is drawn.
+
+    Args:
+        model: the architecture, compiled; it is not changed. Its trainable layers draw new weights for each seed; layers
+            that are frozen, and modules that are not taut's, keep theirs.
+        x, y: rows and labels, as ``fit`` takes them.
+        vary: from a parameter's path, a pattern ("*/kernel"), a role ("kernel") or a layer's output ("dense/activity") to
+            a class of terms, or any function from a number to a term. It replaces the model's own term of that kind
+            there. Several entries make a grid.
+        strengths: how many to compute (from the largest useful one, just above which everything is zero, down to a
+            thousandth of it), or a list of them in ascending or descending order; for several entries also a dict.
+        folds: how many (5 by default, or none where there is validation_data; stratified by class, or by whole ``groups``),
+            a splitter of scikit-learn, pairs of row numbers, or None to hold out nothing.
+        seeds: how many (``seed``, ``seed`` + 1, ...), or a list.
+        epochs: passes over the rows.
+        batch_size: rows a step, or "full" for all of them.
+        validation_data: (x, y) or (x, y, sample_weight) that points are scored on, in place of folds.
+        groups: one label a row; rows of one group are held out together.
+        sample_weight: one weight ≥ 0 a row, in training and in the held-out losses.
+        class_weight: {class number: weight}, in training.
+        metric: the name of the score; the model's first metric by default, else "data_loss", the loss without penalties.
+        patience: stop once the best mean score of all points has not improved for so many epochs.
+        verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
+        seed: the first seed; drawn where it is None.
+        memory: what may be used, in bytes or as "4 GiB"; half of what is free by default. More nets than fit are trained in
+            groups.
+
+    Returns:
+        A `Path`. Ctrl-C ends the training after the last full epoch, and what there is is returned.
+
+    Raises:
+        ValueError: ``vary`` that matches nothing (naming the nearest paths), strengths that are empty, out of order,
+            negative or not finite, folds above the smallest class or a row on both sides of one, memory for not even one
+            net (naming what is needed), and everything that ``fit`` refuses.
+
+    >>> import numpy as np
+    >>> import taut
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((60, 5)).astype("float32")
+    >>> y = 2 * x[:, 0] - x[:, 1]
+    >>> model = taut.Sequential([taut.layers.Dense(1, input_shape=(5,))])
+    >>> model.compile(taut.optimizers.SGD(0.1), "mse")
+    >>> vary = {"dense/kernel": taut.regularizers.L1}
+    >>> path = taut.path(
+    ...     model, x, y, vary, strengths=4, folds=3, seeds=1, epochs=50, batch_size="full", seed=0, verbose=0
+    ... )
+    >>> path.table()["inputs"].tolist()
+    [0, 2, 2, 5]
+    """
+    epochs = _integer("epochs", epochs, 1)
+    if patience is not None:
+        patience = _integer("patience", patience, 1)
+    size = None if batch_size == "full" else _integer("batch_size", batch_size, 1)
+    drawn, limit = _seeds(seeds, seed), parsed(memory)
+    if not isinstance(model, Sequential):
+        raise TypeError(f"model={errors.shown(model)}, expected a taut.Sequential.")
+    if isinstance(folds, str):
+        if folds != "auto":
+            raise TypeError(f'folds={folds!r}, expected a number, a splitter, pairs of row numbers, None or "auto".')
+        folds = None if validation_data is not None else 5
+    if folds is not None and validation_data is not None:
+        raise ValueError("folds and validation_data are both given; points are scored on one or the other.")
+    if groups is not None and folds is None:
+        raise ValueError("groups are given, but no folds that they could be kept together in; give folds.")
+    progress = Progress(verbose, epochs)
+    job = model.prepare(x, y, size, sample_weight, class_weight, validation_data)
+    score = Score.of(model, metric)
+    weight = adapt.row_weights(sample_weight, job.rows)
+    measured = Data(job.data.x, job.data.y, weight)
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    if folds is not None:
+        classes = folding.classes_of(job.program.loss, np.asarray(job.data.y))
+        pairs = folding.split(folds, job.rows, classes, groups, drawn[0])
+    varied = resolve(model, vary)
+
+    every = np.arange(job.rows, dtype=np.int32)
+    held = None if job.validation is None else np.arange(len(job.validation.x), dtype=np.int32)
+
+    def nets(plans: Sequence[Plan], chosen: Sequence[tuple[int, np.ndarray, np.ndarray | None]]) -> Nets:
+        starts = _starts(model, plans)
+        cells = [Cell(*starts(one), rows, out) for one, rows, out in chosen]
+        return Nets(model, job, plans, cells, size, limit, measured, job.validation)
+
+    columns = _columns(model, job, varied, strengths, epochs, lambda plans: nets(plans, [(drawn[0], every, None)]))
+    numbers = listing.grid(columns)
+    distinct(varied, numbers[0].tolist())
+    plans: list[Plan] = []
+    for row in numbers.tolist():
+        plans.append(plan_at(model, varied, row, plans[-1] if plans else None))
+        model._check_metric(plans[-1])
+    # Cells: by seed, then by fold; last, where folds are made, all rows with the first seed.
+    chosen: list[tuple[int, np.ndarray, np.ndarray | None]] = [
+        (one, rows, out) for one in drawn for rows, out in (pairs or [(every, held)])
+    ]
+    if pairs:
+        chosen.append((drawn[0], every, None))
+    trained = nets(plans, chosen)
+    counted = len(drawn) * max(1, len(pairs))
+    record, interrupted, stopped = _train(trained, epochs, patience, score, counted, len(drawn), progress)
+    return collect(
+        trained,
+        record,
+        varied,
+        numbers,
+        score,
+        seeds=drawn,
+        folds=tuple(pairs),
+        interrupted=interrupted,
+        stopped=stopped,
+        feature_names=_columns_of(x),
+        recipe=Recipe(x, y, size, sample_weight, class_weight),
+    )
+
+
+# --- what is asked for --------------------------------------------------------------------------------------------------
+
+
+def _seeds(seeds: Any, seed: int | None) -> tuple[int, ...]:
+    top = 2**32
+    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
+        first = utils.draw_seed() if seed is None else _integer("seed", seed, 0)
+        out = tuple(first + i for i in range(_integer("seeds", seeds, 1)))
+    elif isinstance(seeds, list | tuple | range | np.ndarray):
+        if seed is not None:
+            raise ValueError(
+                f"seeds={errors.shown(seeds)} and seed={seed} are both given; list the seeds, or count them."
+            )
+        out = tuple(_integer("seeds", one, 0) for one in seeds)
+    else:
+        raise TypeError(f"seeds={errors.shown(seeds)}, expected how many, or a list of integers.")
+    if not out or len(set(out)) != len(out) or max(out) >= top:
+        raise ValueError(f"seeds={list(out)}, expected at least one, each once, from 0 to 2**32 - 1.")
+    return out
+
+
+def _columns_of(x: Any) -> tuple[str, ...] | None:
+    names = getattr(x, "columns", None)
+    return None if names is None or callable(names) else tuple(str(name) for name in names)
+
+
+def _starts(model: Sequential, plans: Sequence[Plan]) -> Callable[[int], tuple[Callable[[int], Start], int]]:
+    """From a seed to (from a strength to where its net begins, the seed of the order)."""
+    known: dict[int, tuple[Callable[[int], Start], int]] = {}
+
+    def of(seed: int) -> tuple[Callable[[int], Start], int]:
+        if seed not in known:
+            new, order = fresh(model, seed, project=False)
+            _, params, rest = new._split()
+            drawn = {path: np.asarray(w) for path, w in params.items()}
+            own: dict[int, Start] = {}
+
+            def start(strength: int) -> Start:
+                plan = plans[strength]
+                if not plan.constrained:
+                    strength = -1  # one for all
+                if strength not in own:
+                    own[strength] = Start({p: np.asarray(w) for p, w in plan.project(drawn).items()}, rest)
+                return own[strength]
+
+            known[seed] = start, order
+        return known[seed]
+
+    return of
+
+
+def _columns(
+    model: Sequential,
+    job: Job,
+    varied: Sequence[Varied],
+    strengths: Any,
+    epochs: int,
+    nets: Callable[[Sequence[Plan]], Nets],
+) -> list[np.ndarray]:
+    """The strengths of each entry; the largest is found where only their number is given."""
+    out: list[np.ndarray] = []
+    for one, given in zip(varied, listing.given_for([v.name for v in varied], strengths), strict=True):
+        if not isinstance(given, int):
+            out.append(given)
+            continue
+
+        def attempt(numbers: np.ndarray, one: Varied = one) -> Trial:
+            plans = [plan_at(model, [one], [numbers[0]])]
+            plans += [plan_at(model, [one], [n], plans[0]) for n in numbers[1:]]
+            trial = nets(plans)
+            for epoch in range(epochs):
+                trial.epoch(epoch, lambda steps: None)
+            zero = np.zeros(len(numbers), bool)
+            for _, i, params in trial.each():
+                zero[i] = all(not params[p].any() for p in one.paths if p in params)
+            return Trial(zero, np.where(trial.finite(), trial.measure(False)["data_loss"], np.nan)[0])
+
+        def free() -> dict[str, np.ndarray]:
+            trial = nets([model.plan])
+            for epoch in range(epochs):
+                trial.epoch(epoch, lambda steps: None)
+            return next(params for _, _, params in trial.each())
+
+        out.append(listing.geometric(largest(model, job, one, given, attempt, free), given))
+    return out
+
+
+# --- training -----------------------------------------------------------------------------------------------------------
+
+
+def _train(
+    nets: Nets, epochs: int, patience: int | None, score: Score, counted: int, seeds: int, progress: Progress
+) -> tuple[dict[str, list[np.ndarray]], bool, bool]:
+    """The curves, (cells, strengths) an epoch; whether Ctrl-C ended the training, and whether patience did."""
+    record: dict[str, list[np.ndarray]] = {}
+    validated = any(cell.held is not None for cell in nets.cells)
+    if patience is not None and not validated:
+        raise ValueError("patience is given, but no rows are held out to watch; give folds or validation_data.")
+    best, since, interrupted, stopped = -np.inf, 0, False, False
+    progress.start(epochs * nets.steps)
+    try:
+        for epoch in range(epochs):
+            shown: dict[str, float] = {}
+            values = nets.epoch(epoch, lambda steps, epoch=epoch, shown=shown: progress.advance(steps, epoch, shown))
+            values = {"loss": values["data_loss"] + values["penalty"], **values}
+            if validated:
+                out = nets.measure(True)
+                values |= {f"val_{name}": v for name, v in {"loss": out["data_loss"] + out["penalty"], **out}.items()}
+            for name, v in values.items():
+                record.setdefault(name, []).append(v)
+            now = score.best(values[("val_" if validated else "") + score.name][:counted])
+            progress.end_epoch(epoch, {f"best {'val_' if validated else ''}{score.name}": score.sign * now})
+            if now > best:
+                best, since = now, 0
+            else:
+                since += 1
+            if patience is not None and since >= patience:
+                stopped = True
+                break
+    except KeyboardInterrupt:
+        if nets.epochs == 0:
+            raise
+        interrupted = True
+        record = {name: values[: nets.epochs] for name, values in record.items()}
+    finally:
+        progress.close()
+    return record, interrupted, stopped

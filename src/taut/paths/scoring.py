@@ -1,0 +1,143 @@
+"""The score that points are chosen by, and every net's scores gathered into a path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from taut import errors, metrics
+from taut.model import Sequential
+from taut.paths._nets import Nets
+from taut.paths._refit import Recipe
+from taut.paths.result import Path
+from taut.paths.varying import Varied
+
+__all__ = ["Score", "collect"]
+
+BETTER_HIGHER = metrics.BinaryAccuracy | metrics.CategoricalAccuracy | metrics.SparseCategoricalAccuracy
+OF_LOSS = ("data_loss", "loss")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score by name, and whether a higher one is better."""
+
+    name: str
+    higher: bool
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.higher else -1
+
+    @classmethod
+    def of(cls, model: Sequential, name: str | None) -> Score:
+        """The score called ``name``: by default the model's first metric, else the loss without penalties.
+
+        Accuracies are better higher; so is a metric of one's own that says so in an attribute ``higher_is_better``.
+        Everything else is a loss.
+
+        Raises:
+            ValueError: no such metric.
+        """
+        known = {m.name: m for m in model._metrics()}
+        if name is None:
+            name = next(iter(known), "data_loss")
+        if name in OF_LOSS:
+            return cls(name, False)
+        if name not in known:
+            raise ValueError(errors.unknown("metric", str(name), [*known, *OF_LOSS]))
+        found = known[name]
+        own = getattr(found, "function", None)
+        higher = getattr(own, "higher_is_better", None)
+        return cls(name, isinstance(found, BETTER_HIGHER) if higher is None else bool(higher))
+
+    def best(self, values: np.ndarray) -> float:
+        """The best mean over cells of any strength, (cells, strengths), times the sign: more is better."""
+        mean = self.sign * values.mean(axis=0)
+        return float(np.max(mean[np.isfinite(mean)], initial=-np.inf))
+
+
+def collect(
+    nets: Nets,
+    record: Mapping[str, Sequence[np.ndarray]],
+    varied: tuple[Varied, ...],
+    numbers: np.ndarray,
+    score: Score,
+    *,
+    seeds: tuple[int, ...],
+    folds: tuple[Any, ...],
+    interrupted: bool,
+    stopped: bool,
+    feature_names: tuple[str, ...] | None,
+    recipe: Recipe,
+) -> Path:
+    """The path of trained nets."""
+    points, model = len(numbers), nets.model
+    counted = len(seeds) * max(1, len(folds))
+
+    def shaped(values: np.ndarray) -> np.ndarray:  # (cells, points) → (points, seeds, folds)
+        return values[:counted].T.reshape(points, len(seeds), max(1, len(folds)))
+
+    inside, outside = nets.measure(False), nets.measure(True)
+    finite = nets.finite()
+    penalties = np.where(finite[-1 if folds else 0], inside["penalty"][-1 if folds else 0], np.nan)
+    scores: dict[str, np.ndarray] = {}
+    for prefix, values in (("", inside), ("val_", outside)):
+        values = {"loss": values["data_loss"] + values["penalty"], **values}
+        scores |= {prefix + name: shaped(np.where(finite, v, np.nan)) for name, v in values.items()}
+    epochs = nets.epochs
+    curves = {name: np.stack([shaped(v) for v in values[:epochs]], axis=-1) for name, values in record.items()}
+
+    first = counted if folds else 0  # the cell of all rows
+    kernel = next((e for e in model.plan.entries if e.role == "kernel"), None)
+    paths = [p for p in dict.fromkeys(p for v in varied for p in v.paths) if p in nets.job.program.structure.paths]
+    weights: dict[str, np.ndarray] = {}
+    kept = {p: np.zeros((points, *model.params[p].shape)) for p in paths}
+    across = () if kernel is None else _across(kernel.shape, kernel.fan_in)
+    inputs = 0 if kernel is None else int(np.prod(kernel.shape)) // int(np.prod([kernel.shape[a] for a in across]))
+    kept_inputs, shares = np.zeros((points, inputs), bool), np.zeros((points, inputs))
+    for c, s, params in nets.each():
+        used = np.zeros(0, bool) if kernel is None else (params[kernel.path] != 0).any(axis=across)
+        if c == first:
+            for p in nets.job.program.structure.paths:
+                weights.setdefault(p, np.zeros((points, *params[p].shape), params[p].dtype))[s] = params[p]
+            kept_inputs[s] = used
+        if c < counted:
+            shares[s] += used / counted
+            for p in paths:
+                kept[p][s] += (params[p] != 0) / counted
+    zeros = {p: (w == 0).reshape(points, -1).mean(axis=1) for p, w in weights.items()}
+    return Path(
+        varied=tuple(v.name for v in varied),
+        strengths=numbers,
+        scores=scores,
+        curves=curves,
+        weights=weights,
+        kept_inputs=kept_inputs,
+        zeros=zeros,
+        penalties=penalties,
+        metric=score.name,
+        higher_is_better=score.higher,
+        finite=shaped(finite).astype(bool),
+        seed=seeds[0],
+        seeds=seeds,
+        folds=folds,
+        epochs=epochs,
+        interrupted=interrupted,
+        stopped=stopped,
+        feature_names=feature_names,
+        model=model,
+        _entries=varied,
+        _kept=kept,
+        _shares=shares,
+        _recipe=recipe,
+    )
+
+
+def _across(shape: tuple[int, ...], fan_in: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The axes of a kernel besides that of its inputs, which is the last of its fan-in."""
+    axis = (fan_in or tuple(range(max(1, len(shape) - 1))))[-1]
+    return tuple(i for i in range(len(shape)) if i != axis)

@@ -1,0 +1,154 @@
+"""What is varied along a path: names of parameters, and terms that take a number."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from taut import errors
+from taut.constraints import Constraint
+from taut.model import Sequential
+from taut.model.sequential import _sort_terms
+from taut.plan import Plan
+from taut.regularizers import Acting, Regularizer
+
+__all__ = ["Varied", "distinct", "plan_at", "resolve", "terms_at"]
+
+Make = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Varied:
+    """One entry of ``vary``.
+
+    Attributes:
+        name: what the user wrote: a path, a pattern or a role.
+        paths: the parameters (or layers' activities) that it stands for; they share each strength.
+        make: from a number to a term, or to a list of terms.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    make: Make
+
+    def term(self, number: float) -> Any:
+        """The term of this number.
+
+        Raises:
+            ValueError, TypeError: the term refuses the number; the message names the entry.
+        """
+        try:
+            return self.make(float(number))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"vary[{self.name!r}]: {number:g} makes no term: {error}") from error
+
+    def kinds(self, number: float) -> frozenset[str]:
+        """Whether the term of this number is a "regularizer", a "constraint", or both."""
+        return frozenset(_sort_terms(self.paths[0], self.term(number)))
+
+
+def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
+    """The entries of ``vary``, each with the parameters that it stands for.
+
+    Args:
+        model: built.
+        vary: from a path ("dense/kernel"), a pattern ("*/kernel"), a role ("kernel") or the output of a layer
+            ("dense/activity") to a class of terms or a function from a number to a term.
+
+    Raises:
+        ValueError: an entry that matches nothing (with the nearest paths), see also `distinct`.
+        TypeError: what is no dict, or no function of a number.
+    """
+    if not isinstance(vary, Mapping) or not vary:
+        raise TypeError(
+            f"vary={errors.shown(vary)}, expected a dict from a path to a term that takes a number, such as "
+            f'{{"dense/kernel": taut.regularizers.L1}}.'
+        )
+    entries = model.plan.entries
+    activities = [f"{name}/activity" for name in dict.fromkeys(model._names)]
+    parameters, frozen = [e.path for e in entries if e.trainable], [e.path for e in entries if not e.trainable]
+    out: list[Varied] = []
+    for name, make in vary.items():
+        if not isinstance(name, str):
+            raise TypeError(f"vary: {name!r}, expected the path of a parameter, such as {parameters[0]!r}.")
+        if not callable(make) or isinstance(make, Regularizer | Constraint | Acting):
+            raise TypeError(
+                f"vary[{name!r}]: {errors.shown(make)}, expected a class of terms or a function from a number to a "
+                f"term: taut.regularizers.L1, or lambda s: taut.regularizers.L1L2(s, s / 10). The numbers go into "
+                f"strengths."
+            )
+        paths = fnmatch.filter(parameters, name) or [e.path for e in entries if e.trainable and e.role == name]
+        paths = paths or fnmatch.filter(activities, name)
+        if not paths and fnmatch.filter(frozen, name):
+            raise ValueError(f"vary[{name!r}]: its layer is frozen (trainable=False), so no term acts on it.")
+        if not paths:
+            raise ValueError(
+                errors.unknown("parameter path, pattern or role in vary", name, [*parameters, *activities])
+            )
+        out.append(Varied(name, tuple(paths), make))
+    return tuple(out)
+
+
+def distinct(varied: Sequence[Varied], numbers: Sequence[float]) -> None:
+    """Refuse two entries that vary the same kind of term on the same parameter; ``numbers`` are those of one net.
+
+    Raises:
+        ValueError: naming both.
+    """
+    taken: dict[tuple[str, str], str] = {}
+    for one, number in zip(varied, numbers, strict=True):
+        for kind in one.kinds(number):
+            for path in one.paths:
+                if (path, kind) in taken:
+                    raise ValueError(
+                        f"vary: {taken[path, kind]!r} and {one.name!r} both vary a {kind} of {path}; a parameter has "
+                        f"one. Give one entry a function that makes their sum."
+                    )
+                taken[path, kind] = one.name
+
+
+def terms_at(varied: Sequence[Varied], numbers: Sequence[float]) -> list[dict[str, Any]]:
+    """What ``attach`` is given, one call after another, to put the terms of these numbers on a model."""
+    return [{path: v.term(s) for path in v.paths} for v, s in zip(varied, numbers, strict=True)]
+
+
+def plan_at(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float], like: Plan | None = None) -> Plan:
+    """The plan of ``model`` with the terms of these numbers; the model itself is not changed.
+
+    Args:
+        like: the plan of other numbers. Binding traces every term (some 40 ms); where only the numbers differ, they are
+            put in place of its.
+    """
+    if like is not None:
+        replaced = _replaced(like, varied, numbers)
+        if replaced is not None:
+            return replaced
+    before = model._attached
+    model._attached = {path: dict(terms) for path, terms in before.items()}
+    try:
+        for terms in terms_at(varied, numbers):
+            for path, value in terms.items():
+                model._attached[path] = {**model._attached.get(path, {}), **_sort_terms(path, value)}
+        return model.plan
+    finally:
+        model._attached = before
+
+
+def _replaced(plan: Plan, varied: Sequence[Varied], numbers: Sequence[float]) -> Plan | None:
+    """``plan`` with other numbers, or None where a term's structure changes with its number."""
+    new: dict[str, dict[str, Any]] = {}
+    for terms in terms_at(varied, numbers):
+        for path, value in terms.items():
+            sorted_terms = _sort_terms(path, value)
+            if isinstance(sorted_terms.get("regularizer"), Acting):
+                sorted_terms["regularizer"] = sorted_terms["regularizer"].term
+            new.setdefault(path, {}).update(sorted_terms)
+    entries = tuple(dataclasses.replace(e, **new.get(e.path, {})) for e in plan.entries)
+    activities = tuple(dataclasses.replace(a, **new.get(f"{a.layer}/activity", {})) for a in plan.activities)
+    out = Plan(entries, activities, plan.rule)
+    return out if jax.tree.structure(out) == jax.tree.structure(plan) else None
