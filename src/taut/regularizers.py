@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,8 +11,8 @@ from taut._regularizer import Acting, Plain, Regularizer, Sum, as_regularizer
 from taut._regularizers import *  # noqa: F403
 from taut._term import number
 from taut.functional import penalties
-from taut.functional._axes import Axes, input_groups, resolve
-from taut.functional._dtype import Array, Number, shape_of
+from taut.functional._axes import Axes
+from taut.functional._dtype import Array, Number
 from taut.functional.combined import Shrinkage
 
 
@@ -155,68 +154,14 @@ class OrthogonalRegularizer(Regularizer):
         return penalties.mutual_coherence(w, self.factor, self.mode == "rows")
 
 
-@dataclass(frozen=True, eq=False)
-class GroupLasso(Regularizer):
-    """Adds ``strength`` times the sum of the groups' L2 norms to the loss; drops whole units or inputs.
-
-    A group is one unit's incoming weights (``by="unit"``) or one input's outgoing weights (``by="input"``: the
-    last axis of the layer's fan-in, over every other axis). A group that does not earn its penalty becomes 0.0 as
-    a whole, exactly.
-
-    Args:
-        strength: ≥ 0. None means 0.01.
-        by: "unit" or "input".
-        scale_by_size: multiply by the square root of a group's size, so that kernels of different shapes
-            can share one strength (Yuan & Lin, 2006). False by default: the penalty is what the formula says.
-
-    Raises:
-        ValueError: a strength that is negative or not finite, or another ``by``.
-
-    Reference: Yuan & Lin, Model selection and estimation in regression with grouped variables (2006).
-
-    >>> import numpy as np
-    >>> GroupLasso(1.0, by="input").prox(np.asarray([[3.0, 4.0], [0.3, 0.4]]), step=1.0)
-    array([[2.4, 3.2],
-           [0. , 0. ]])
-    """
-
-    smooth: ClassVar[bool] = False
-    has_prox: ClassVar[bool] = True
-    strength: Number = number(0.01, errors.not_negative)
-    by: str = "unit"
-    scale_by_size: bool = False
-
-    def validate(self) -> None:
-        if self.by not in ("unit", "input"):
-            raise ValueError(
-                f"GroupLasso(by={errors.shown(self.by)}): by must be 'unit' (one unit's incoming weights) or "
-                f"'input' (one input's outgoing weights)."
-            )
-        if type(self.scale_by_size) is not bool:
-            raise TypeError(f"GroupLasso(scale_by_size={errors.shown(self.scale_by_size)}): it must be True or False.")
-
-    def _group(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[tuple[int, ...], Number]:
-        axes = input_groups(fan_in, shape) if self.by == "input" else resolve(None, fan_in, shape)
-        size = math.prod([shape[a] for a in axes])
-        return axes, self.strength * math.sqrt(size) if self.scale_by_size else self.strength
-
-    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
-        axes, strength = self._group(shape_of(w), fan_in)
-        return penalties.group_norms(w, strength, axes)
-
-    def shrinkage(self, shape: tuple[int, ...], fan_in: Axes) -> Shrinkage:
-        axes, strength = self._group(shape, fan_in)
-        return Shrinkage(groups={axes: strength})
-
-
 l1 = L1
 l2 = L2
 l1l2 = l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
-group_lasso = GroupLasso
+group_lasso = catalogue.GroupLasso
 
 identifiers.register("regularizer", OrthogonalRegularizer, "orthogonal")
-for _cls in (L1, L2, L1L2, GroupLasso, Sum):
+for _cls in (L1, L2, L1L2, Sum):
     identifiers.register("regularizer", _cls)
 
 
@@ -249,7 +194,6 @@ __all__ = [
     "L1L2",
     "L2",
     "Acting",
-    "GroupLasso",
     "OrthogonalRegularizer",
     "Plain",
     "Regularizer",

@@ -12,7 +12,7 @@ from taut._regularizers.entrywise import (
     LHalf,
     LogSum,
 )
-from taut._regularizers.groups import ExclusiveLasso, GroupLInf, GroupMCP, SparseGroupLasso
+from taut._regularizers.groups import ExclusiveLasso, GroupLasso, GroupLInf, GroupMCP, SparseGroupLasso
 from taut._regularizers.made import Masked, Scaled, Towards
 from taut._regularizers.ordered import OrderedL1
 from taut._regularizers.shapes import (
@@ -31,6 +31,7 @@ __all__ = [
     "Entropy",
     "ExclusiveLasso",
     "GroupLInf",
+    "GroupLasso",
     "GroupMCP",
     "HoyerSquare",
     "Huber",

@@ -10,7 +10,7 @@ import numpy as np
 
 from taut import errors
 from taut._regularizers._checks import greater_than
-from taut._regularizers._grouping import Arrangement, By, Grouped, Groups, lay_step
+from taut._regularizers._grouping import By, Grouped, Groups, lay_step
 from taut._term import number
 from taut.functional import combined, groups, penalties
 from taut.functional._axes import Axes
@@ -29,12 +29,73 @@ def _check_flag(term: str, flag: Any) -> None:
         raise TypeError(f"{term}(scale_by_size={errors.shown(flag)}): it must be True or False.")
 
 
+class _Norms(Grouped):
+    """What a group lasso is, with absolute values beside the norms or without."""
+
+    def _shrinkage(self, axes: tuple[int, ...], sizes: Any) -> Shrinkage:
+        of: Any = self
+        strength = _scaled(of.strength, sizes, of.scale_by_size)
+        return Shrinkage(l1=getattr(self, "l1", None), groups={axes: strength})
+
+    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        parts = self._shrinkage(layout.axes, layout.sizes)
+        return layout.back(combined.solve(layout.lay(w, 0.0), lay_step(layout, step), parts, combined.ANYWHERE))
+
+    def shrinkage(self, shape: tuple[int, ...], fan_in: Axes) -> Shrinkage | None:
+        axes = self.natural_axes(shape, fan_in)
+        return None if axes is None else self._shrinkage(axes, math.prod([shape[a] for a in axes]))
+
+
 @dataclass(frozen=True, eq=False)
-class SparseGroupLasso(Grouped):
+class GroupLasso(_Norms):
+    """Adds ``strength`` times the sum of the groups' L2 norms to the loss; drops whole units or inputs.
+
+    A group is one unit's incoming weights (``by="unit"``), one input's outgoing weights (``by="input"``: the last
+    axis of the layer's fan-in, over every other axis), or another that ``by`` names. A group that does not earn its
+    penalty becomes 0.0 as a whole, exactly.
+
+    Args:
+        strength: ≥ 0. None means 0.01.
+        by: what a group is: "unit", "input", "filter", "all", or the shape of a block; see SparseGroupLasso.
+        scale_by_size: multiply by the square root of a group's size, so that kernels of different shapes
+            can share one strength (Yuan & Lin, 2006). False by default: the penalty is what the formula says.
+        groups: lists of units, inputs or entries that make one group together; see SparseGroupLasso.
+
+    Raises:
+        ValueError: a strength that is negative or not finite, another ``by``, groups that overlap, or (when called)
+            that do not cover.
+
+    Reference: Yuan & Lin, Model selection and estimation in regression with grouped variables (2006).
+
+    >>> import numpy as np
+    >>> GroupLasso(1.0, by="input").prox(np.asarray([[3.0, 4.0], [0.3, 0.4]]), step=1.0)
+    array([[2.4, 3.2],
+           [0. , 0. ]])
+    """
+
+    smooth: ClassVar[bool] = False
+    has_prox: ClassVar[bool] = True
+    strength: Number = number(0.01, errors.not_negative)
+    by: By = "unit"
+    scale_by_size: bool = False
+    groups: Groups = None
+
+    def validate(self) -> None:
+        super().validate()
+        _check_flag("GroupLasso", self.scale_by_size)
+
+    def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
+        layout = self.arrange(w, fan_in)
+        strength = _scaled(self.strength, layout.sizes, self.scale_by_size)
+        return penalties.group_norms(layout.lay(w, 0.0), strength, layout.axes)
+
+
+@dataclass(frozen=True, eq=False)
+class SparseGroupLasso(_Norms):
     """Adds ``l1 * sum(abs(w))`` and ``strength`` times the groups' L2 norms: drops groups, and weights within.
 
     Its proximal map soft-thresholds and then shortens what is left of each group; exact in every metric.
-    With ``l1=0`` it is a group lasso over groups of any kind.
 
     Args:
         l1: strength of the absolute values, ≥ 0. None means 0.01.
@@ -68,25 +129,10 @@ class SparseGroupLasso(Grouped):
         super().validate()
         _check_flag("SparseGroupLasso", self.scale_by_size)
 
-    def _shrinkage(self, layout: Arrangement) -> Shrinkage:
-        return Shrinkage(l1=self.l1, groups={layout.axes: _scaled(self.strength, layout.sizes, self.scale_by_size)})
-
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         layout = self.arrange(w, fan_in)
         strength = _scaled(self.strength, layout.sizes, self.scale_by_size)
         return penalties.l1(w, self.l1) + penalties.group_norms(layout.lay(w, 0.0), strength, layout.axes)
-
-    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
-        layout = self.arrange(w, fan_in)
-        z = combined.solve(layout.lay(w, 0.0), lay_step(layout, step), self._shrinkage(layout), combined.ANYWHERE)
-        return layout.back(z)
-
-    def shrinkage(self, shape: tuple[int, ...], fan_in: Axes) -> Shrinkage | None:
-        axes = self.natural_axes(shape, fan_in)
-        if axes is None:
-            return None
-        size = math.prod([shape[a] for a in axes])
-        return Shrinkage(l1=self.l1, groups={axes: _scaled(self.strength, size, self.scale_by_size)})
 
 
 @dataclass(frozen=True, eq=False)
