@@ -31,7 +31,7 @@ def root_sum_squares(xp: Namespace, w: Array, axes: tuple[int, ...]) -> Array:
     safe range, so that inside it the value is that of the plain sum.
     """
     x = xp.astype(w, widest(xp, w))
-    if w.dtype.itemsize < x.dtype.itemsize:
+    if w.dtype.itemsize < x.dtype.itemsize or 0 in x.shape:
         return _root(xp, total(xp, x * x, axes))
 
     def measure(x: Array) -> Array:
