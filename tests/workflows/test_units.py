@@ -142,3 +142,16 @@ def test_a_unit_of_any_layer_is_what_feeds_one_output(module: nnx.Module) -> Non
     model.set_weights([params[e.path] for e in model.plan.entries])
     after = model.predict(x).reshape(14, 4)
     assert (np.abs(after - before) > 1e-3).any(axis=0).tolist() == [False, True, False, False]
+
+
+def test_a_path_varies_units_and_a_debiased_refit_holds_their_zeros() -> None:
+    model = taut.Sequential([taut.layers.Dense(3, input_shape=(5,))])
+    model.compile(optimizer=taut.optimizers.SGD(0.2), loss="mse")
+    path = taut.path(
+        model, X, Y, {"dense/unit": GroupLasso}, [0.3, 0.1], folds=2, seeds=1, epochs=60, batch_size="full", verbose=0
+    )
+    free = path.refit(1, debias=True)
+    assert (columns(free)[:, 2] == 0.0).all()
+    assert free.plan.units == ()
+    shrunk = path.refit(1)
+    assert np.linalg.norm(columns(free)[:, 0]) > 1.02 * np.linalg.norm(columns(shrunk)[:, 0])

@@ -65,14 +65,17 @@ def refit(
 
 def _free(new: Sequential, varied: Sequence[Varied]) -> None:
     """Take the varied penalties off, and hold what is zero at zero. Constraints stay."""
-    entries = {e.path: e for e in new.plan.entries}
+    entries = {e.path: e for e in new.plan.acting}
     for v in varied:
         for path in v.paths:
-            if path not in entries:  # an activity has no zeros to hold
+            entry = entries.get(path)
+            if entry is None or entry.parts:  # of an activity, or of units as a whole, which keep no term
                 new.attach({path: None})
+            if entry is None:  # an activity has no zeros to hold
                 continue
-            zero = np.asarray(new.params[path]) == 0
-            constraint = entries[path].constraint
-            new.attach({path: None})
-            terms = [constraint, constraints.Zeros(zero) if zero.any() else None]
-            new.attach({path: [term for term in terms if term is not None] or None})
+            for part in entry.paths:
+                zero = np.asarray(new.params[part]) == 0
+                own = entries[part].constraint
+                new.attach({part: None})
+                terms = [own, constraints.Zeros(zero) if zero.any() else None]
+                new.attach({part: [term for term in terms if term is not None] or None})

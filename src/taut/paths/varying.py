@@ -12,7 +12,7 @@ import jax
 
 from taut import errors
 from taut.constraints import Constraint
-from taut.model import Sequential
+from taut.model import Sequential, network
 from taut.model.sequential import _sort_terms
 from taut.plan import Plan
 from taut.regularizers import Acting, Regularizer
@@ -57,8 +57,8 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
 
     Args:
         model: built.
-        vary: from a path ("dense/kernel"), a pattern ("*/kernel"), a role ("kernel") or the output of a layer
-            ("dense/activity") to a class of terms or a function from a number to a term.
+        vary: from a path ("dense/kernel"), a pattern ("*/kernel"), a role ("kernel"), a layer's units ("dense/unit") or
+            its output ("dense/activity") to a class of terms or a function from a number to a term.
 
     Raises:
         ValueError: an entry that matches nothing (with the nearest paths), see also `distinct`.
@@ -70,7 +70,12 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
             f'{{"dense/kernel": taut.regularizers.L1}}.'
         )
     entries = model.plan.entries
-    activities = [f"{name}/activity" for name in dict.fromkeys(model._names)]
+    # What is made of parameters comes last: patterns mean the parameters, as in `attach`.
+    structure, params, _ = model._split()
+    made = [
+        *network.unit_paths(model.layers, structure, params),
+        *(f"{name}/activity" for name in dict.fromkeys(model._names)),
+    ]
     parameters, frozen = [e.path for e in entries if e.trainable], [e.path for e in entries if not e.trainable]
     out: list[Varied] = []
     for name, make in vary.items():
@@ -83,13 +88,11 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
                 f"strengths."
             )
         paths = fnmatch.filter(parameters, name) or [e.path for e in entries if e.trainable and e.role == name]
-        paths = paths or fnmatch.filter(activities, name)
+        paths = paths or fnmatch.filter(made, name)
         if not paths and fnmatch.filter(frozen, name):
             raise ValueError(f"vary[{name!r}]: its layer is frozen (trainable=False), so no term acts on it.")
         if not paths:
-            raise ValueError(
-                errors.unknown("parameter path, pattern or role in vary", name, [*parameters, *activities])
-            )
+            raise ValueError(errors.unknown("parameter path, pattern or role in vary", name, [*parameters, *made]))
         out.append(Varied(name, tuple(paths), make))
     return tuple(out)
 
@@ -149,6 +152,7 @@ def _replaced(plan: Plan, varied: Sequence[Varied], numbers: Sequence[float]) ->
                 sorted_terms["regularizer"] = sorted_terms["regularizer"].term
             new.setdefault(path, {}).update(sorted_terms)
     entries = tuple(dataclasses.replace(e, **new.get(e.path, {})) for e in plan.entries)
+    units = tuple(dataclasses.replace(e, **new.get(e.path, {})) for e in plan.units)
     activities = tuple(dataclasses.replace(a, **new.get(f"{a.layer}/activity", {})) for a in plan.activities)
-    out = Plan(entries, activities, plan.rule)
+    out = Plan(entries, activities, plan.rule, units)
     return out if jax.tree.structure(out) == jax.tree.structure(plan) else None
