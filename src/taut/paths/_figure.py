@@ -32,7 +32,9 @@ def draw(path: Path) -> Figure:
     figure.text(0.055, 0.945, f"Path of {names}", fontsize=15, weight="bold", color=INK, va="center")
     nets = f"{len(path)} points, {len(path.seeds)} seeds, {max(1, len(path.folds))} folds, {path.epochs} epochs"
     figure.text(0.055, 0.885, nets, fontsize=9.5, color=QUIET, va="center")
-    x, label = _abscissa(path)
+    x, label = np.arange(len(path), dtype=np.float64), "point (row of the table)"
+    if len(path.varied) == 1:  # in a grid no strength orders the points
+        x, label = path.strengths[:, 0], f"number of {path.varied[0]}"
     _coefficients(coefficients, path, x, label)
     _scores(scores, path, x, label)
     _sparsity(sparsity, path)
@@ -51,13 +53,6 @@ def save(figure: Figure, file: str | File) -> None:
     figure.savefig(file, dpi=110, facecolor="white")
 
 
-def _abscissa(path: Path) -> tuple[np.ndarray, str]:
-    """Where each point stands: its strength, or in a grid its row."""
-    if len(path.varied) > 1:
-        return np.arange(len(path), dtype=np.float64), "point (row of the table)"
-    return path.strengths[:, 0], f"number of {path.varied[0]}"
-
-
 def _log(axis: Axes, x: np.ndarray, path: Path) -> None:
     positive = x[x > 0]
     if len(path.varied) == 1 and positive.size > 1 and positive.max() / positive.min() > 20:
@@ -68,7 +63,7 @@ def _log(axis: Axes, x: np.ndarray, path: Path) -> None:
 
 def _coefficients(axis: Axes, path: Path, x: np.ndarray, label: str) -> None:
     """Every weight of a kernel with one unit; else the norm of what each input sends."""
-    kernel = next((w for p, w in path.weights.items() if w[0].ndim > 1), None)
+    kernel = next((w for w in path.weights.values() if w[0].ndim > 1), None)
     if kernel is None:
         kernel = next(iter(path.weights.values()))
     order = np.argsort(x)

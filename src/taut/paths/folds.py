@@ -46,13 +46,12 @@ def split(folds: Any, rows: int, classes: np.ndarray | None, groups: Any, seed: 
         groups = np.asarray(groups)
         if groups.shape != (rows,):
             raise ValueError(f"groups: has shape {groups.shape}, expected {(rows,)}: one label a row.")
+    splitter: Any = folds
     if isinstance(folds, int | np.integer) and not isinstance(folds, bool):
         splitter = _counted(int(folds), rows, classes, groups, seed)
-    elif hasattr(folds, "split") and hasattr(folds, "get_n_splits"):
-        splitter = folds
     elif isinstance(folds, Iterable) and not isinstance(folds, str | bytes | dict):
         return _checked(list(folds), rows)
-    else:
+    elif not hasattr(folds, "split") or not hasattr(folds, "get_n_splits"):
         raise TypeError(
             f"folds={errors.shown(folds)}, expected a number of folds, a splitter such as "
             f"sklearn.model_selection.TimeSeriesSplit(5), or pairs (training rows, held-out rows)."

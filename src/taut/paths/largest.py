@@ -71,7 +71,7 @@ def largest(
         ValueError: there is none, or it is out of reach; the way out is a list of strengths.
     """
     kinds = varied.kinds(1.0)
-    if kinds == {"constraint"}:
+    if kinds == frozenset({"constraint"}):
         return _widest(model, varied, free())
     plan = plan_at(model, [varied], [1.0])
     entries = [plan[path] for path in varied.paths if not path.endswith("/activity")]
@@ -175,6 +175,7 @@ def _by_trial(
     varied: Varied, guess: float, count: int, attempt: Callable[[np.ndarray], Trial], makes_zeros: bool
 ) -> float:
     low, high = guess * WIDE[0], guess * WIDE[1]
+    numbers, first = np.empty(0), 0
     for _ in range(TRIALS):
         numbers = np.geomspace(high, low, count)
         trial = attempt(numbers)

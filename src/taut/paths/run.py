@@ -16,9 +16,10 @@ from taut.model.sequential import _integer
 from taut.model.training import Job
 from taut.paths import folds as folding
 from taut.paths import strengths as listing
+from taut.paths._blocks import Cell, Start
 from taut.paths._fresh import fresh
 from taut.paths._memory import parsed
-from taut.paths._nets import Cell, Nets, Start
+from taut.paths._nets import Nets
 from taut.paths._refit import Recipe
 from taut.paths.largest import Trial, largest
 from taut.paths.result import Path
@@ -101,7 +102,7 @@ def path(
     ...     model, x, y, vary, strengths=4, folds=3, seeds=1, epochs=50, batch_size="full", seed=0, verbose=0
     ... )
     >>> path.table()["inputs"].tolist()
-    [0, 2, 2, 5]
+    [0, 2, 2, 4]
     """
     epochs = _integer("epochs", epochs, 1)
     if patience is not None:
