@@ -21,7 +21,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # From the ground up. A room may import the rows before its own, and itself; rooms of one row are
 # neighbours that do not know each other.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_extras"),
+    ("errors", "_extras", "_reports"),
     ("functional",),
     ("identifiers",),
     ("_term",),
@@ -55,6 +55,7 @@ ENGINES = {"jax", "jaxlib", "flax", "optax", "torch", "keras", "tensorflow"}
 NAMES_ARE_DATA = {
     "__init__": "the lazy public names; every room that they name is below it",
     "_extras": "optional libraries of other people",
+    "_reports": "the pages, which read what is below them; loaded when a model is asked for its own",
     "identifiers": "the module where a kind of thing is registered, loaded when one is asked for by name",
 }
 

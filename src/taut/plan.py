@@ -220,7 +220,8 @@ class Plan:
 
     # --- the audit ----------------------------------------------------------------------------------------------------
 
-    def __str__(self) -> str:
+    def rows(self) -> list[tuple[str, ...]]:
+        """The audit as a table: the names of its columns, then a row a parameter, unit or activity."""
         rows: list[tuple[str, ...]] = [("parameter", "shape", "role", "one unit", "regularizer", "mode", "constraint")]
         for e in self.acting:
             axes = e.fan_in
@@ -241,14 +242,22 @@ class Plan:
             )
         for a in self.activities:
             rows.append((f"{a.layer}/activity", "rows×…", "activity", "–", _show(a.regularizer), "gradient", "–"))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.insert(1, "  ".join("─" * width for width in widths))
-        how = {
+        return rows
+
+    @property
+    def how(self) -> str:
+        """How the terms act, in a sentence."""
+        return {
             "exact": "terms act exactly: kinks by proximal steps and bounds by projections, in the optimizer's metric",
             "keras": "terms act as in Keras: regularizers by gradient, bounds by Euclidean projections",
         }[self.rule]
-        return "\n".join([*lines, how])
+
+    def __str__(self) -> str:
+        rows = self.rows()
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines.insert(1, "  ".join("─" * width for width in widths))
+        return "\n".join([*lines, self.how])
 
 
 def _plan(entries: Iterable[Entry], activities: tuple[Activity, ...], rule: str) -> Plan:

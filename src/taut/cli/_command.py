@@ -68,13 +68,12 @@ def note(text: str) -> None:
     click.echo(click.style("note: ", fg="yellow") + text, err=True)
 
 
-def check_out(out: Path, *inputs: Path) -> None:
+def check_out(out: Path, *inputs: Path, hint: str = "'--out'") -> None:
     """Refuse, before any work is done, a place that cannot be written or that is one of the inputs.
 
     Raises:
         click.BadParameter: with the reason.
     """
-    hint = "'--out'"
     if out.is_dir():
         raise click.BadParameter(f"{out} is a directory; expected the name of a file.", param_hint=hint)
     if not out.absolute().parent.is_dir():

@@ -8,10 +8,10 @@ from typing import Any
 import click
 import numpy as np
 
-from taut.cli._command import Command, heading
+from taut.cli._command import Command, check_out, heading
 from taut.cli._scores import show
 from taut.cli._training import training_line
-from taut.report import inputs_ignored, text_table, weights_table
+from taut.report import input_norms, inputs_ignored, text_table, weights_table
 from taut.report.text import wrapped
 from taut.tables import TableSchema
 
@@ -21,19 +21,33 @@ EXAMPLES = """
 \b
 Example:
   taut report model.taut
+  taut report model.taut --html report.html
 """
 _BAR = 24  # characters of the longest bar
 
 
 @click.command(cls=Command, short_help="What the terms did to a saved model.", epilog=EXAMPLES)
 @click.argument("model", type=click.Path(path_type=Path))
-def report(model: Path) -> None:
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the report as one HTML page, with pictures, instead of printing it.",
+)
+def report(model: Path, page: Path | None) -> None:
     """Say which terms act on a saved model, and what they did to its weights."""
     import taut
 
+    if page is not None:
+        check_out(page, model, hint="'--html'")
     network = taut.load_model(model)
     schema = TableSchema.from_dict(network.metadata["table"]) if "table" in network.metadata else None
     training: dict[str, Any] | None = network.metadata.get("training")
+    if page is not None:
+        network.report(page, feature_names=_names(network, schema), title=f"Report of {model.name}")
+        click.echo(f"wrote {page}")
+        return
 
     click.secho(model.name, bold=True, nl=False)
     click.echo(f": {_what(network, schema)}")
@@ -92,17 +106,20 @@ def _weights(network: Any) -> str:
     return text_table(head, rows)
 
 
+def _names(network: Any, schema: TableSchema | None) -> list[str] | None:
+    """What the columns of its table are called, if the model takes them as they are."""
+    if schema is None or network.input_shape != (len(schema.feature_names),):
+        return None
+    return list(schema.feature_names)
+
+
 def _inputs(network: Any, schema: TableSchema | None) -> str:
     """Which inputs are ignored, and how much of each other one gets in."""
     first = next((entry for entry in network.plan.entries if entry.role == "kernel"), None)
     if first is None:
         return "no kernel, so no inputs to weigh"
-    kernel = np.asarray(network.params[first.path], dtype=np.float64)
-    axis = first.fan_in[-1]
-    norms = np.sqrt(np.sum(np.square(kernel), axis=tuple(i for i in range(kernel.ndim) if i != axis)))
-    names = [f"input {i}" for i in range(norms.size)]
-    if schema is not None and len(schema.feature_names) == norms.size:
-        names = list(schema.feature_names)
+    norms = input_norms(network.params[first.path], first.fan_in)
+    names = _names(network, schema) or [f"input {i}" for i in range(norms.size)]
     ignored = inputs_ignored(network)
     lines: list[str] = []
     if ignored.size:
@@ -115,7 +132,7 @@ def _inputs(network: Any, schema: TableSchema | None) -> str:
     order = [i for i in np.argsort(-norms, kind="stable") if norms[i] > 0][:15]
     if order:
         longest = norms[order[0]]
-        rows = [[names[i], f"{norms[i]:.3f}", "█" * max(1, round(_BAR * norms[i] / longest))] for i in order]
+        rows = [[names[i], f"{norms[i]:.3f}", "█" * max(1, round(_BAR * float(norms[i] / longest)))] for i in order]
         width = max(len(row[0]) for row in rows)
         lines.append(f"strongest, by the norm of their weights in {first.path}:")
         lines += [f"  {name:<{width}}  {norm}  {bar}" for name, norm, bar in rows]

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from taut import constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
+from taut import _reports, constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
 from taut.layers import Layer
 from taut.model import data as adapt
 from taut.model import engine, network, settling
@@ -574,6 +574,33 @@ class Sequential:
         from taut.model.saving import save
 
         save(self, path)
+
+    def report(
+        self,
+        path: Any,
+        *,
+        x: Any = None,
+        feature_names: Sequence[str] | None = None,
+        image: tuple[int, int] | None = None,
+        title: str | None = None,
+    ) -> None:
+        """Write what the terms did to one HTML file that needs nothing else: no network, no other file.
+
+        Terms, active constraints, what each input contributes, weights, kernels as images, training curves.
+
+        Args:
+            path: the file, such as "report.html".
+            x: rows of data; the inputs' contributions are then what they do to the first layer, in its units.
+            feature_names: one name an input.
+            image: (height, width), if the inputs are the pixels of an image.
+            title: the heading.
+
+        Raises:
+            ModuleNotFoundError: plotly is not installed.
+            ValueError: names, rows or an image that do not fit the inputs.
+        """
+        self._need_built()
+        _reports.writer("model")(self, path, x=x, feature_names=feature_names, image=image, title=title)
 
 
 def _ready(trainer: Trainer) -> dict[str, jax.Array]:
