@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from taut import errors
+from taut import _reports, errors
 from taut.model import Sequential
 from taut.paths._refit import Recipe, refit
 from taut.paths.choice import Point, mean_and_error, pick
@@ -253,3 +253,29 @@ class Path:
         if file is not None:
             save(figure, file)
         return figure
+
+    def to_html(
+        self,
+        file: Any,
+        *,
+        x: Any = None,
+        feature_names: Sequence[str] | None = None,
+        image: tuple[int, int] | None = None,
+        title: str | None = None,
+    ) -> None:
+        """Write the path to one HTML file that needs nothing else: a slider over the strengths moves all it shows.
+
+        Scores, what each input contributes, weights, kernels as images, training curves, active constraints, terms.
+
+        Args:
+            file: where to, such as "path.html".
+            x: rows of data; the inputs' contributions are then what they do to the first layer, in its units.
+            feature_names: one name an input, in place of the path's own.
+            image: (height, width), if the inputs are the pixels of an image.
+            title: the heading.
+
+        Raises:
+            ModuleNotFoundError: plotly is not installed.
+            ValueError: names, rows or an image that do not fit the inputs; no point with finite weights.
+        """
+        _reports.writer("path")(self, file, x=x, feature_names=feature_names, image=image, title=title)
