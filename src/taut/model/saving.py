@@ -37,13 +37,19 @@ FORMAT = 1
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Write ``model`` to ``path``, atomically."""
     model._need_built()
-    _, params, rest = model._split()
-    tensors = {f"params/{p}": np.asarray(w) for p, w in params.items()}
-    tensors |= {f"state/{name}": array for name, array in _leaves(rest)}
+    files.write(Path(path), *parts(model))
+
+
+def parts(model: Sequential) -> tuple[dict[str, np.ndarray], str]:
+    """Every array of a model by name, and everything else as JSON."""
+    tensors: dict[str, np.ndarray] = {}
+    if model.built:
+        _, params, rest = model._split()
+        tensors |= {f"params/{p}": np.asarray(w) for p, w in params.items()}
+        tensors |= {f"state/{name}": array for name, array in _leaves(rest)}
     if model._state is not None:
         tensors |= {f"training/{name}": array for name, array in _leaves(model._state[1])}
-    body = json.dumps(_describe(model), allow_nan=False, sort_keys=True)
-    files.write(Path(path), tensors, body)
+    return tensors, json.dumps(_describe(model), allow_nan=False, sort_keys=True)
 
 
 def _describe(model: Sequential) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def _describe(model: Sequential) -> dict[str, Any]:
         "version": __version__,
         "name": model.name,
         "seed": model.seed,
-        "input_shape": list(model.input_shape or ()),
+        "input_shape": list(model.input_shape or ()) if model.built else None,
         "layers": layers,
         "attached": {
             path: {kind: encode(term) for kind, term in terms.items()} for path, terms in model._attached.items()
@@ -164,6 +170,11 @@ def load_model(path: str | os.PathLike[str]) -> Sequential:
         raise ModelFileError(f"{path}: cannot be made a model: {what}") from error
 
 
+def rebuilt(body: str, tensors: Mapping[str, np.ndarray]) -> Sequential:
+    """The model whose `parts` these are, also one that is not built."""
+    return _rebuild(json.loads(body), tensors)
+
+
 def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Sequential:
     from taut.model.sequential import Sequential
 
@@ -180,6 +191,9 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
     model = Sequential(name=str(description["name"]))
     model.layers = layers  # not add(): that would draw weights, of whatever size the file asks for
     model.seed = int(description["seed"])
+    if description["input_shape"] is None:
+        model._generator = np.random.default_rng(model.seed)
+        return _finish(model, description)
     input_shape = tuple(int(n) for n in description["input_shape"])
     model._build(input_shape, _from_file(tensors))
     structure, params, rest = model._split()
@@ -189,21 +203,29 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
         odd = sorted(expected ^ found)[0]
         raise ModelFileError(f"the tensor {odd!r} is {'missing' if odd in expected else 'of no layer'}.")
     values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
-    model._attached = _attached(description["attached"], [*params, *(f"{n}/activity" for n in structure.names)])
+    model._attached = _attached(
+        description["attached"],
+        [*params, *network.unit_paths(model.layers, structure, params), *(f"{n}/activity" for n in structure.names)],
+    )
     state = _fill("state/", rest, tensors)
     network.write(model.layers, structure, model._feasible(structure, values), state)
+    _finish(model, description)
+    if any(name.startswith("training/") for name in tensors) and model.optimizer is not None:
+        optimizer, plan = model.optimizer.prepared(), model.plan
+        trained = {e.path: values[e.path] for e in plan.entries if e.trainable}
+        kept = {name.removeprefix("training/metric/") for name in tensors if name.startswith("training/metric/")}
+        state = _fill("training/", transforms.init(optimizer, plan, trained, kept), tensors)
+        model._state = transforms.layout(optimizer, trained), state
+    return model
+
+
+def _finish(model: Sequential, description: Mapping[str, Any]) -> Sequential:
+    """Everything that is no array."""
     compiled = description["compile"]
     if compiled is not None:
         measured = [metrics.deserialize(m) for m in compiled["metrics"]]
         optimizer, loss = optimizers.deserialize(compiled["optimizer"]), losses.deserialize(compiled["loss"])
         model.compile(optimizer, loss, measured, compiled["terms"])
-        if any(name.startswith("training/") for name in tensors):
-            assert model.optimizer is not None
-            optimizer, plan = model.optimizer.prepared(), model.plan
-            trained = {e.path: values[e.path] for e in plan.entries if e.trainable}
-            kept = {name.removeprefix("training/metric/") for name in tensors if name.startswith("training/metric/")}
-            state = _fill("training/", transforms.init(optimizer, plan, trained, kept), tensors)
-            model._state = transforms.layout(optimizer, trained), state
     if description["history"] is not None:
         model.history = _history(description["history"])
     model.metadata = dict(description["metadata"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,9 @@ from taut.model.progress import Progress, show
 from taut.model.training import Job, Totals, Trainer, train
 from taut.plan import Plan, bind
 from taut.regularizers import Acting
+
+if TYPE_CHECKING:
+    from taut.model.compacting import Compaction
 
 __all__ = ["Sequential"]
 
@@ -45,6 +48,7 @@ class Sequential:
         params: parameters by path, as JAX arrays: ``{"dense/kernel": ..., "dense/bias": ...}``.
         seed: what the initial weights were drawn from.
         metadata: a dict of plain JSON data that is saved with the model, for the user's own use.
+        compaction: what `taut.compact` dropped, where it made this model.
 
     >>> import numpy as np
     >>> import taut
@@ -69,6 +73,7 @@ class Sequential:
         self._state: tuple[Any, transforms.StepState] | None = None  # with the layout it was made for
         self._bound: tuple[Any, Plan] | None = None
         self._generator = np.random.default_rng(self.seed)
+        self.compaction: Compaction | None = None
         if isinstance(layers, str | nnx.Module):
             raise TypeError(
                 f"Sequential: layers={type(layers).__name__}, expected a list: Sequential([Dense(10), ...])."
@@ -78,6 +83,16 @@ class Sequential:
 
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Sequential:
+        from taut.model.copying import deep
+
+        return deep(self, memo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from taut.model.copying import reduced
+
+        return reduced(self)
 
     # --- building ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,54 @@
+"""Copies of a model: ``copy.deepcopy`` and ``pickle``.
+
+A pickle holds what a model file holds, tensors and plain data, because layers hold compiled functions, which cannot be
+pickled. A deep copy is made of the objects themselves, so that it also copies what no file can name (a loss or an
+activation of a user's own).
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from flax import nnx
+
+from taut.model import saving
+
+if TYPE_CHECKING:
+    from taut.model.sequential import Sequential
+
+__all__ = ["deep", "reduced"]
+
+
+def deep(model: Sequential, memo: dict[int, Any]) -> Sequential:
+    """A model that shares nothing with ``model`` that either could change."""
+    twin = object.__new__(type(model))
+    memo[id(model)] = twin
+    layers = nnx.clone(list(model.layers))
+    for layer in {id(layer): layer for layer in layers}.values():
+        if hasattr(layer, "terms"):  # static to NNX, which hands on the very object
+            terms = object.__new__(type(layer.terms))
+            terms.by_name = dict(layer.terms.by_name)
+            object.__setattr__(layer, "terms", terms)
+    shared = {"layers": layers, "_state": model._state, "_bound": None}  # arrays are immutable
+    own = {name: value for name, value in vars(model).items() if name not in shared}
+    plain = ("optimizer", "loss")  # frozen
+    for name, value in own.items():
+        own[name] = value if name in plain else list(value) if name == "metrics" else copy.deepcopy(value, memo)
+    vars(twin).update(own | shared)
+    return twin
+
+
+def reduced(model: Sequential) -> tuple[Any, ...]:
+    """How pickle makes the model again.
+
+    Raises:
+        TypeError: something that a model file cannot name: a function of a user's own.
+    """
+    tensors, body = saving.parts(model)
+    return _restored, (body, tensors)
+
+
+def _restored(body: str, tensors: dict[str, np.ndarray]) -> Sequential:
+    return saving.rebuilt(body, tensors)
