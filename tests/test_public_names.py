@@ -12,6 +12,7 @@ TOP = {
     "Sequential",
     "__version__",
     "activations",
+    "compact",
     "constraints",
     "functional",
     "initializers",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getat
     )
     from taut._term import stack
     from taut.layers import Input
-    from taut.model import Sequential, load_model
+    from taut.model import Sequential, compact, load_model
     from taut.paths import path
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Sequential",
     "__version__",
     "activations",
+    "compact",
     "constraints",
     "functional",
     "initializers",
@@ -59,6 +60,7 @@ __all__ = [
 _HOMES = {
     "Input": "taut.layers",
     "Sequential": "taut.model",
+    "compact": "taut.model",
     "load_model": "taut.model",
     "path": "taut.paths",
     "stack": "taut._term",
