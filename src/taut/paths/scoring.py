@@ -17,7 +17,9 @@ from taut.paths.varying import Varied
 
 __all__ = ["Score", "collect"]
 
-BETTER_HIGHER = metrics.BinaryAccuracy | metrics.CategoricalAccuracy | metrics.SparseCategoricalAccuracy
+ACCURACIES = (
+    metrics.BinaryAccuracy | metrics.CategoricalAccuracy | metrics.SparseCategoricalAccuracy | metrics._Accuracy
+)
 OF_LOSS = ("data_loss", "loss")
 
 
@@ -36,11 +38,8 @@ class Score:
     def of(cls, model: Sequential, name: str | None) -> Score:
         """The score called ``name``: by default the model's first metric, else the loss without penalties.
 
-        Accuracies are better higher; so is a metric of one's own that says so in an attribute ``higher_is_better``.
-        Everything else is a loss.
-
         Raises:
-            ValueError: no such metric.
+            ValueError: no such metric, or one of a user's own that does not say whether higher is better.
         """
         known = {m.name: m for m in model._metrics()}
         if name is None:
@@ -49,10 +48,19 @@ class Score:
             return cls(name, False)
         if name not in known:
             raise ValueError(errors.unknown("metric", str(name), [*known, *OF_LOSS]))
-        found = known[name]
-        own = getattr(found, "function", None)
+        metric = known[name]
+        if isinstance(metric, ACCURACIES):
+            return cls(name, True)
+        if isinstance(metric, metrics._LossMetric):
+            return cls(name, False)
+        own = getattr(metric, "function", metric)
         higher = getattr(own, "higher_is_better", None)
-        return cls(name, isinstance(found, BETTER_HIGHER) if higher is None else bool(higher))
+        if not isinstance(higher, bool):
+            raise ValueError(
+                f"metric {name!r}: nothing says whether a higher value is better. Set higher_is_better = True or False "
+                f'on it, or choose by metric="data_loss".'
+            )
+        return cls(name, higher)
 
     def best(self, values: np.ndarray) -> float:
         """The best mean over cells of any strength, (cells, strengths), times the sign: more is better."""
@@ -106,9 +114,9 @@ def collect(
                 weights.setdefault(p, np.zeros((points, *params[p].shape), params[p].dtype))[s] = params[p]
             kept_inputs[s] = used
         if c < counted:
-            shares[s] += used / counted
+            shares[s] += used
             for p in paths:
-                kept[p][s] += (params[p] != 0) / counted
+                kept[p][s] += params[p] != 0
     zeros = {p: (w == 0).reshape(points, -1).mean(axis=1) for p, w in weights.items()}
     return Path(
         varied=tuple(v.name for v in varied),
@@ -131,8 +139,8 @@ def collect(
         feature_names=feature_names,
         model=model,
         _entries=varied,
-        _kept=kept,
-        _shares=shares,
+        _kept={p: count / counted for p, count in kept.items()},
+        _shares=shares / counted,
         _recipe=recipe,
     )
 
