@@ -5,55 +5,127 @@ Each function is arranged so that Newton's steps from one side never pass the ro
 
 from __future__ import annotations
 
-from taut.functional._control import climb, constant, while_
+from collections.abc import Callable
+from typing import Any
+
+from taut.functional._control import constant, while_
 from taut.functional._dtype import Array, Namespace, eps
-from taut.functional._norms import largest, positive, total
+from taut.functional._norms import largest, positive, root_sum_squares, total
+from taut.functional._rare import solved
 
 LIMIT = 40
 """Most Newton steps. Two or three are usual; steps that differ a millionfold within a group took nine at
 worst in 3,000 random groups."""
 
 
-def shrunk_norm(xp: Namespace, x: Array, t: Array, axes: tuple[int, ...]) -> Array:
-    """The norm n of argmin_z Σ_g ‖z_g‖ + Σ (z − x)²/(2t), by group; not positive where z = 0.
+def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tuple[int, ...]) -> Array:
+    """The norm n of argmin_z strength·Σ_g ‖z_g‖ + Σ (z − x)²/(2·step), by group; not positive where z = 0.
 
-    It is the root of h(n) = (Σ x²/(n+t)²)^(-1/2) = 1, and h is concave and increasing: Newton from below
-    climbs to it. With equal t, h is a line and one step does. |z_i| ≤ n gives the start n ≥ |x_i| − t_i,
-    which is exact when one entry is all that survives.
+    With t = step·strength it is the root of h(n) = (Σ x²/(n+t)²)^(-1/2) = 1, and h is concave and increasing: Newton
+    from below climbs to it. With equal t, h is a line and one step does. The start is n = ‖x‖ − t̄, with t̄ the mean
+    of t weighted by x²: 1/(n+t)² is convex in t, so that h is at most 1 there.
+
+    At the start, h⁻² − 1 is three times the relative variance v of n + t (to third order), and so says the slope as
+    well: h' = (1 + 1.5v)/‖x‖. Where v is small, as it is unless a group is about to die, that step is exact to
+    rounding and one sum does.
     """
+    tiny = 2.0**-126 if x.dtype.itemsize == 4 else 2.0**-1022  # the smallest normal number
 
-    def move(n: Array, x: Array, t: Array) -> Array:
-        reach = positive(xp, n + t)
-        ratio = x / reach
+    def ratios(n: Array, x: Array, s: Array, lam: Array) -> tuple[Array, Array]:
+        # Guarded by group, not by entry: XLA sums what is made by arithmetic without writing it down first.
+        reach = xp.where(n > 0, n, xp.full_like(n, tiny)) + s * lam
+        return x / reach, reach
+
+    def move(n: Array, *given: Array) -> Array:
+        ratio, reach = ratios(n, *given)
         square = total(xp, ratio * ratio, axes)
         slope = total(xp, ratio * ratio / reach, axes)
         return square * (xp.sqrt(positive(xp, square)) - 1) / positive(xp, slope)
 
-    size = xp.abs(x)
-    start = largest(xp, xp.where(size > t, size - t, xp.zeros_like(size + t)), axes)
-    # From n = 0, of a group that dies, the last step is negative.
-    return climb(xp, LIMIT, move, start, x, t)
+    def root(x: Array, s: Array, lam: Array) -> Array:
+        norm = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
+        unit = x / positive(xp, norm)
+        lam = lam + 0 * norm  # one a group: XLA would write a scalar out as a whole array before it sums
+        start = norm - lam * total(xp, unit * unit * s, axes)
+        start = xp.where(start > 0, start, xp.zeros_like(start))
+        ratio, _ = ratios(start, x, s, lam)
+        square = total(xp, ratio * ratio, axes)
+        near = start + norm * (1 - 1 / xp.sqrt(positive(xp, square))) / (1 + (square - 1) / 2)
+        close = (start > 0) & (square - 1 <= _near(x.dtype))
+        return _climb(xp, move, xp.where(close, near, start), close, x, s, lam)
+
+    def along(n: Array, given: tuple[Array, ...], d: tuple[Array, ...]) -> Array:
+        ratio, reach = ratios(n, *given)
+        moved = (ratio * d[0] - ratio * ratio * (d[1] * given[2] + given[1] * d[2])) / reach
+        return total(xp, moved, axes) / positive(xp, total(xp, ratio * ratio / reach, axes))
+
+    return solved(root, along, x, step, strength)
 
 
 def ball(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]) -> Array:
     """The μ for which z = x/(1 + μs) is argmin_z Σ (z − x)²/(2s) over ‖z‖ ≤ radius, by slice.
 
     Not positive where the slice is inside already. Elsewhere 1/‖z(μ)‖ is concave and increasing in μ (Moré &
-    Sorensen, 1983): Newton from below climbs to its value 1/radius. |z_i| ≤ radius gives the start μ ≥ (|x_i|/radius − 1)/s_i, which
-    leaves ‖z‖ ≤ radius·√size.
+    Sorensen, 1983): Newton from below climbs to its value 1/radius. The start is μ = (‖x‖/radius − 1)/s̄, with s̄ the
+    mean of s weighted by x²: 1/(1+μs)² is convex in s, so that ‖z‖ is at least the radius there. As in
+    `shrunk_norm`, what ‖z‖ is says how much 1 + μs varies, and with it the slope.
     """
-    r = positive(xp, radius)
 
     def move(mu: Array, x: Array, s: Array, r: Array) -> Array:
-        shrink = 1 + mu * s
-        z = x / (r * shrink)
+        reach = r + (r * mu) * s
+        z = x / reach
         square = total(xp, z * z, axes)
-        slope = total(xp, z * z * s / shrink, axes)
+        slope = r * total(xp, z * z * s / reach, axes)
         return square * (xp.sqrt(positive(xp, square)) - 1) / positive(xp, slope)
 
-    over = (xp.abs(x) / r - 1) / positive(xp, s)
-    start = largest(xp, xp.where(over > 0, over, xp.zeros_like(over)), axes)
-    return climb(xp, LIMIT, move, start, x, s, r)
+    def root(x: Array, s: Array, radius: Array) -> Array:
+        norm = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
+        r = positive(xp, radius) + 0 * norm  # one a slice, as in `shrunk_norm`
+        unit = x / positive(xp, norm)
+        mean = positive(xp, total(xp, unit * unit * s, axes))
+        start = (norm / r - 1) / mean
+        outside = start > 0
+        start = xp.where(outside, start, xp.zeros_like(start))
+        z = x / (r + (r * start) * s)
+        square = total(xp, z * z, axes)
+        # The slope is s̄/m·(1 + 1.5v − 3v·m/(μs̄)) with m = 1 + μs̄, and v a third of square − 1.
+        bend = (square - 1) * (0.5 + 1 / positive(xp, start * mean))
+        near = start + (start + 1 / mean) * (1 - 1 / xp.sqrt(positive(xp, square))) / positive(xp, 1 - bend)
+        close = xp.abs(bend) <= _near(x.dtype)
+        return _climb(xp, move, xp.where(close & outside, near, start), close | ~outside, x, s, r)
+
+    def along(mu: Array, given: tuple[Array, ...], d: tuple[Array, ...]) -> Array:
+        x, s, radius = given
+        r = positive(xp, radius)
+        shrink = 1 + mu * s
+        z = x / (r * shrink)
+        # Half the derivative of Σ z² = 1: by x, by s through μs, and by r.
+        moved = z * (d[0] / (r * shrink) - z * mu * d[1] / shrink)
+        moved = total(xp, moved, axes) - total(xp, z * z, axes) * d[2] / r
+        return moved / positive(xp, total(xp, z * z * s / shrink, axes))
+
+    return solved(root, along, x, s, radius)
+
+
+def _near(dtype: Any) -> float:
+    """How far h⁻² may be from 1 for its third order, to the power 5/2, to be below rounding."""
+    return 2 * eps(dtype) ** 0.5
+
+
+def _climb(xp: Namespace, move: Callable[..., Array], start: Array, done: Array, *given: Array) -> Array:
+    """The root that Newton's steps reach from ``start``, at or below it; where ``done``, ``start`` as it is.
+
+    A step squares the relative error. Zero is left by a step down, where there is no positive root.
+    """
+    small = eps(start.dtype) ** 0.5 / 2
+
+    def body(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        n, busy = state
+        step = move(n, *given)
+        step = xp.where(busy & ((step > 0) | (n == 0)), step, xp.zeros_like(step))
+        return n + step, step > small * n
+
+    return while_(xp, LIMIT, lambda state: xp.any(state[1]), body, (start, ~done))[0]
 
 
 def ball_in_box(

@@ -29,9 +29,10 @@ def rarely(xp: Namespace, needed: Array, rescue: Callable[[Array], Array], usual
     return rescue(usual) if bool(needed) else usual
 
 
-def with_derivative(
-    value: Callable[..., Array], derivative: Callable[[Array, tuple[Array, ...], tuple[Array, ...]], Array], *given: Any
-) -> Array:
+Derivative = Callable[[Array, tuple[Array, ...], tuple[Array, ...]], Array]
+
+
+def with_derivative(value: Callable[..., Array], derivative: Derivative, *given: Any) -> Array:
     """``value(*given)``, whose derivative along d is known to be ``derivative(value, given, d)``.
 
     JAX cannot differentiate a loop in reverse, and is told the derivative instead; the other libraries differentiate
@@ -47,3 +48,18 @@ def with_derivative(
         return out, derivative(out, primals, tangents)
 
     return function(*given)
+
+
+def solved(root: Callable[..., Array], derivative: Derivative, *given: Any) -> Array:
+    """`with_derivative` for a root found by iteration, where no library should differentiate the iteration.
+
+    PyTorch is handed the derivative as a term that is linear in ``given`` and zero in value.
+    """
+    if not any(is_torch(g) for g in given):
+        return with_derivative(root, derivative, *given)
+    fixed = tuple(g.detach() if is_torch(g) else g for g in given)
+    out = root(*fixed)
+    if not any(is_torch(g) and g.requires_grad for g in given):
+        return out
+    turn = derivative(out, fixed, given)
+    return out + (turn - turn.detach())

@@ -44,7 +44,9 @@ def project_group_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Nu
     before = total(xp, norm, everywhere)
     top = number(xp, radius, norm)
     if s is not None:
-        shrunk = group_shrink(xp, x, s, _strength(xp, x, s, number(xp, radius, x), axes), axes)
+        # Inside already, an equation of ordinary numbers is solved instead: nothing of it is used, its slope included.
+        far = xp.where(before <= top, xp.ones_like(x), x)
+        shrunk = group_shrink(xp, far, s, _strength(xp, far, s, number(xp, radius, x), axes), axes)
         x = xp.where(before <= top, x, shrunk)
         norm = root_sum_squares(xp, x, axes)
     aim = top * (1 - kappa(w.dtype))
@@ -75,7 +77,7 @@ def _strength(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int,
 
     def newton(strength: Array, x: Array, s: Array, r: Array) -> tuple[Array, Array]:
         t = strength * s
-        n = _newton.shrunk_norm(xp, x, t, axes)
+        n = _newton.shrunk_norm(xp, x, s, strength, axes)
         alive = n > 0
         reach = positive(xp, n + t)
         cube = (x / reach) * (x / reach) / reach

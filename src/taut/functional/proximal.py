@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from taut.functional import _newton
 from taut.functional._dtype import Array, Namespace, Number, namespace, narrow, number, real, widen
-from taut.functional._norms import positive, root_sum_squares
+from taut.functional._norms import root_sum_squares
 
 
 def soft_threshold(w: Array, threshold: Number) -> Array:
@@ -110,7 +110,10 @@ def group_shrink(xp: Namespace, x: Array, step: Array, strength: Array, axes: tu
         return x
     if t.ndim == 0:
         n = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
-        # t = 0 and n = 0 together would be 0/0: a zero group is zero at any threshold.
-        return xp.where(n <= t, xp.zeros_like(x), x * (1 - t / positive(xp, n)))
-    n = _newton.shrunk_norm(xp, x, t, axes)
-    return xp.where(n <= 0, xp.zeros_like(x), x * (n / positive(xp, n + t)))
+        # t = 0 and n = 0 together would be 0/0: a zero group is zero at any threshold. And of a group that dies
+        # t/n, which is not used, may overflow.
+        return xp.where(n <= t, xp.zeros_like(x), x * (1 - t / xp.where(n <= t, xp.ones_like(n), n)))
+    n = _newton.shrunk_norm(xp, x, step, strength, axes)
+    dead = n <= 0
+    left = xp.where(dead, xp.ones_like(n), n)
+    return xp.where(dead, xp.zeros_like(x), x * (left / (left + t)))
