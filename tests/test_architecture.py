@@ -24,7 +24,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "_extras", "_reports"),
     ("functional",),
     ("identifiers",),
-    ("_term",),
+    ("_term", "_language"),
     ("_regularizer", "_constraint"),
     ("_sets", "_regularizers"),
     ("regularizers", "constraints"),

@@ -345,7 +345,7 @@ def test_help_teaches() -> None:
 
 
 def test_every_term_in_the_help_can_be_typed() -> None:
-    from taut.cli.terms import build
+    from taut._language import build
 
     said = run("fit", "--help").output
     block = said[said.index("  Terms (put quotes") : said.index("  Columns:")].splitlines()[1:]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from taut import constraints, regularizers
-from taut.cli.terms import TermError, build, parse
+from taut._language import TermError, build, parse
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from taut.cli.terms import TermError, build
+from taut._language import TermError, build
 
 __all__ = ["TermOption", "Widths", "terms_of"]
 
@@ -35,7 +35,7 @@ class Widths(click.ParamType[Any]):
 
 
 class TermOption(click.ParamType[Any]):
-    """A term in the little language of `taut.cli.terms`, for every layer or, as ``2:l1=0.1``, for one."""
+    """A term in the little language of `taut._language`, for every layer or, as ``2:l1=0.1``, for one."""
 
     name = "term"
 

@@ -1,4 +1,4 @@
-"""The little language in which the shell names terms.
+"""The little language in which the shell, and scikit-learn parameters, name terms.
 
     terms    = term { "+" term }  |  term { "&" term }     regularizers add, constraints intersect
                [ "@" mode ]                                gradient, proximal or decoupled
@@ -147,7 +147,7 @@ def parse(text: str) -> Parsed:
     >>> parse("l1=").terms
     Traceback (most recent call last):
         ...
-    taut.cli.terms.TermError: expected a value after '=', found the end
+    taut._language.TermError: expected a value after '=', found the end
         l1=
            ^
     """
