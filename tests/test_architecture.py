@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("_regularizer", "_constraint"),
     ("_sets", "_regularizers"),
     ("regularizers", "constraints"),
-    ("joint",),
+    ("joint", "catalogue"),
     ("layouts",),
     ("_cores",),
     ("plan",),
