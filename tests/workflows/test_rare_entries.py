@@ -14,7 +14,7 @@ from flax import nnx
 
 import taut
 from taut.optimizers import Adam, RMSprop
-from taut.regularizers import L1
+from taut.regularizers import L1, GroupLasso
 
 
 class NaiveAdam(Adam):
@@ -225,3 +225,18 @@ def test_a_naive_prox_would_lose_the_rare_rows(problem: dict[str, np.ndarray]) -
     naive = trained(problem, NaiveRMSprop(1e-2), 60)
     assert (naive[:RARE][on] == 0).mean() > 0.5
     assert objective(problem, naive) > 1.5 * objective(problem, problem["optimum"])
+
+
+# --- groups in which some entries have had no gradient yet ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("huge", [1.0, 1e5, 1e10])
+def test_a_group_with_entries_whose_step_is_zero(huge: float) -> None:
+    # Entries that have had no gradient have step 0, others in the same group as much as lr/ε.
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal((64, 32)).astype(np.float32)
+    step = np.where(rng.random(w.shape) < 0.3, 0, huge * 10 ** rng.uniform(-3, 0, w.shape)).astype(np.float32)
+    z = np.asarray(GroupLasso(0.006, by="input").prox(jnp.asarray(w), jnp.asarray(step), fan_in=(0,)))
+    assert np.array_equal(z[step == 0], w[step == 0])  # nothing moves them
+    n = np.linalg.norm(z.astype(np.float64), axis=1, keepdims=True)  # optimality: z(1 + step·λ/n) = w
+    np.testing.assert_allclose(z * (1 + step * 0.006 / n), w, rtol=2e-4, atol=1e-6)

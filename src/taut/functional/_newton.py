@@ -47,7 +47,9 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
         unit = x / positive(xp, norm)
         lam = lam + 0 * norm  # one a group: XLA would write a scalar out as a whole array before it sums
         start = norm - lam * total(xp, unit * unit * s, axes)
-        start = xp.where(start > 0, start, xp.zeros_like(start))
+        # Large steps beside small ones (rare entries: lr/ε beside 0) leave the mean no bound, and x/t would overflow.
+        over = xp.abs(x) - s * lam
+        start = xp.where(start > 0, start, largest(xp, xp.where(over > 0, over, xp.zeros_like(over)), axes))
         ratio, _ = ratios(start, x, s, lam)
         square = total(xp, ratio * ratio, axes)
         near = start + norm * (1 - 1 / xp.sqrt(positive(xp, square))) / (1 + (square - 1) / 2)
