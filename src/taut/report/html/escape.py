@@ -45,13 +45,14 @@ def name(value: Any) -> str:
 
 
 def label(value: Any, width: int = 24) -> str:
-    """Text for plotly, which draws a few HTML tags in labels, shortened to ``width`` characters.
+    """Text for plotly, shortened to ``width`` characters; plotly draws a few HTML tags, and formulas between dollars.
 
-    >>> label("<b>bold</b>"), label("abcdefgh", 5)
-    ('&lt;b&gt;bold&lt;/b&gt;', 'abcd…')
+    >>> label("<b>bold</b>"), label("abcdefgh", 5), label("$x$")
+    ('&lt;b&gt;bold&lt;/b&gt;', 'abcd…', '&#36;x&#36;')
     """
     text = clean(value)
-    return html.escape(text if len(text) <= width else text[: width - 1] + "…", quote=False)
+    text = html.escape(text if len(text) <= width else text[: width - 1] + "…", quote=False)
+    return text.replace("$", "&#36;")
 
 
 def script_json(value: Any) -> str:

@@ -84,6 +84,7 @@
     ids.forEach(function (id) {
       if (page.charts[id].steps.length && drawn[id] !== shown && (all || near(id))) draw(id, shown);
     });
+    if (all) document.documentElement.setAttribute("data-shown", shown);
   }
 
   function move(step) {
@@ -101,9 +102,22 @@
     speaking = setTimeout(function () { document.getElementById("said").textContent = page.spoken[shown]; }, 700);
   }
 
+  // Every chart anew: the page has another width, other colours, or is about to be printed.
   function redraw() { ids.forEach(function (id) { draw(id, page.charts[id].steps.length ? shown : 0); }); }
 
-  redraw();
+  // What is on the screen first; then one chart at a time, so that the page can be used meanwhile.
+  function first() {
+    var left = ids.filter(function (id) { return drawn[id] === undefined; });
+    var tester = document.getElementById("js-plotly-tester"); // where plotly measures text, out of sight
+    if (tester) tester.setAttribute("aria-hidden", "true");
+    if (!left.length) { document.documentElement.setAttribute("data-ready", "true"); return; }
+    var id = left.find(near) || left[0];
+    draw(id, page.charts[id].steps.length ? shown : 0);
+    if (drawn[id] === undefined) drawn[id] = null; // it has no width: nothing to see
+    setTimeout(first, 0);
+  }
+
+  first();
   if (slider) {
     slider.value = shown; // a browser that goes back remembers the old one
     texts(shown);
@@ -131,5 +145,4 @@
     document.documentElement.classList.remove("printing");
     redraw();
   });
-  document.documentElement.setAttribute("data-ready", "true");
 })();

@@ -73,8 +73,8 @@ class Panel:
 def figure(place: str, chart: Chart, caption: str) -> str:
     """The place of a chart, with a caption (safe HTML) and, for those who do not see it, its label."""
     return (
-        f'<figure><figcaption>{caption}</figcaption><div class="chart" id="{escape(place)}" role="img" '
-        f'aria-label="{escape(chart.label)}"></div></figure>'
+        f'<figure><figcaption>{caption}</figcaption><div role="img" aria-label="{escape(chart.label)}">'
+        f'<div class="chart" id="{escape(place)}" aria-hidden="true"></div></div></figure>'
     )
 
 
@@ -164,7 +164,9 @@ def share(part: int, whole: int) -> str:
     if whole == 0:
         return "–"
     percent = 100 * part / whole
-    return f"{percent:.0f} %" if percent in (0, 100) or 1 <= percent < 99 else f"{percent:.3g} %"
+    if part in (0, whole) or 1 <= percent < 99:
+        return f"{percent:.0f} %"
+    return "< 0.01 %" if percent < 0.01 else f"{min(percent, 99.99):.4g} %" if percent > 1 else f"{percent:.2g} %"
 
 
 def numbers(values: Any) -> list[float | None]:
