@@ -153,7 +153,7 @@ def test_groups_of_nets_and_devices_change_nothing(path, monkeypatch) -> None:
 
 def _one_net_and_a_half():
     job = net().prepare(X, LABEL)
-    with pytest.raises(ValueError, match="hold not even one net: .* at least .* are needed") as caught:
+    with pytest.raises(ValueError, match=r"hold not even one net: .* at least .* are needed") as caught:
         train(memory=1)
     assert job.rows == ROWS and "one net in training" in str(caught.value)
     return "24 KiB"
@@ -170,7 +170,7 @@ def _on_one_device(self, strengths, cells):
 
 
 def test_what_a_fold_holds_out_does_not_change_its_training(path) -> None:
-    rows, held = path.folds[1]
+    _, held = path.folds[1]
     x, y = X.copy(), LABEL.copy()
     x[held], y[held] = 100.0, (y[held] + 1) % CLASSES
     other = train(x=x, y=y, folds=[path.folds[1]], seeds=1)
@@ -238,7 +238,7 @@ def test_time_ordered_folds_of_unequal_size_train_side_by_side() -> None:
 
 def test_the_table_is_the_scores(path) -> None:
     columns = path.table().columns
-    assert list(columns)[0] == "dense/kernel" and len(path.table()) == len(STRENGTHS)
+    assert next(iter(columns)) == "dense/kernel" and len(path.table()) == len(STRENGTHS)
     mean = path.scores["val_accuracy"].mean(axis=(1, 2))
     np.testing.assert_allclose(columns["val_accuracy"], mean)
     np.testing.assert_allclose(columns["gap"], path.scores["accuracy"].mean(axis=(1, 2)) - mean)
@@ -288,7 +288,7 @@ def test_choosing(path) -> None:
     assert simple.score >= best.score - best.error and simple.inputs <= best.inputs
     assert best.strengths == {"dense/kernel": STRENGTHS[best.index]}
     assert f"point {best.index}" in str(best)
-    with pytest.raises(ValueError, match='rule=.median., expected "max" or "one_se"'):
+    with pytest.raises(ValueError, match=r'rule=.median., expected "max" or "one_se"'):
         path.best(rule="median")
     with pytest.raises(ValueError, match="Did you mean 'inputs'"):
         path.best(by="input")
@@ -445,3 +445,21 @@ def test_a_metric_of_ones_own_says_which_way_is_better() -> None:
     with pytest.raises(ValueError, match="nothing says whether a higher value is better"):
         train(model)
     assert train(model, metric="data_loss", epochs=1, seeds=1).higher_is_better is False
+
+
+# --- a warm-up ---------------------------------------------------------------------------------------------------------------
+
+
+def test_after_a_warm_up_each_net_is_two_fits_of_its_own() -> None:
+    path = train(seeds=1, epochs=2, warm_up=2, strengths=[0.1, 0.01], folds=None)
+    refitted = path.refit(0)
+    assert apart({p: w[0] for p, w in path.weights.items()}, refitted.params) < 1e-5
+    taut.utils.set_random_seed(SEED)
+    model = net()
+    model.fit(X, LABEL, batch_size=32, epochs=2, verbose=0)
+    model.attach({"dense/kernel": regularizers.L1(0.1)})
+    model._state = None
+    taut.utils.set_random_seed(SEED)
+    taut.utils.draw_seed()
+    model.fit(X, LABEL, batch_size=32, initial_epoch=2, epochs=4, verbose=0)
+    assert_weights_are(refitted, model)

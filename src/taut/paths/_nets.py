@@ -15,7 +15,7 @@ from taut.model.engine import Data, Order
 from taut.model.sequential import EVALUATION_ROWS
 from taut.model.training import CHUNK_SECONDS, Job, epoch_order
 from taut.paths import _program
-from taut.paths._blocks import Block, Cell, Work, activations
+from taut.paths._blocks import Block, Cell, Start, Work, activations
 from taut.plan import Plan
 
 __all__ = ["Nets"]
@@ -37,6 +37,7 @@ class Nets:
         memory: bytes that may be used.
         measured: the rows that scores are measured on, weighted as a user weights them.
         held: those of ``Cell.held``, where they are not among ``measured``.
+        offset: how many epochs' orders have been used up before the first.
 
     Raises:
         ValueError: not one net fits the memory.
@@ -50,6 +51,7 @@ class Nets:
     memory: int
     measured: Data
     held: Data | None = None
+    offset: int = 0
 
     def __post_init__(self) -> None:
         self.epochs = 0
@@ -120,7 +122,7 @@ class Nets:
             cell = self.cells[c]
             key = cell.order, len(cell.rows)
             if key not in drawn:  # folds of one seed and size share their order
-                drawn[key] = epoch_order(len(cell.rows), cell.order, epoch, True)
+                drawn[key] = epoch_order(len(cell.rows), cell.order, self.offset + epoch, True)
             rows = cell.rows[drawn[key]]
             whole = len(rows) // block.batch * block.batch
             full.append(rows[:whole].reshape(-1, block.batch))
@@ -186,3 +188,14 @@ class Nets:
             for i in wanted:
                 for j, s in enumerate(block.strengths[: block.shape[1]]):
                     yield block.cells[i], s, {**frozen, **{p: w[i, j] for p, w in params.items()}}
+
+    def starts(self) -> list[Start]:
+        """Where each cell's net of the first strength is, for others to begin from."""
+        rests: dict[int, Any] = {}
+        for block in self.blocks:
+            if 0 in block.strengths[: block.shape[1]]:
+                at = block.strengths.index(0)
+                for i, c in enumerate(block.cells[: block.shape[0]]):
+                    rests[c] = jax.tree.map(lambda leaf, i=i, at=at: leaf[i, at], block.carry.rest)
+        params = {c: values for c, s, values in self.each() if s == 0}
+        return [Start(params[c], rests[c]) for c in range(len(self.cells))]

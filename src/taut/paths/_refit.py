@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from taut import constraints, utils
-from taut.model import Sequential
+from taut.model import Sequential, network
 from taut.paths._fresh import fresh
 from taut.paths.varying import Varied, terms_at
 
@@ -25,6 +25,7 @@ class Recipe:
     batch_size: int | None  # None: all rows
     sample_weight: Any = None
     class_weight: Mapping[int, float] | None = None
+    warm_up: int = 0
 
 
 def refit(
@@ -45,21 +46,37 @@ def refit(
         raise ValueError("refit: this path was loaded from a file, which holds no data; give x and y.")
     own = x is None
     x, y = (recipe.x, recipe.y) if own else (x, y)
-    new, _ = fresh(model, seed, terms_at(varied, numbers))
     rows = len(x) if hasattr(x, "__len__") else x.shape[0]
     options: dict[str, Any] = {
         "batch_size": rows if recipe.batch_size is None else min(recipe.batch_size, rows),
-        "epochs": epochs,
         "verbose": 0,
         "sample_weight": recipe.sample_weight if own else None,
         "class_weight": recipe.class_weight,
     }
-    with utils.drawn_from(seed):
-        utils.draw_seed()  # the model's; the order's is next, as in `fresh`
-        new.fit(x, y, **options)
-        if debias:
-            _free(new, varied)
-            new.fit(x, y, **options)
+    terms, first = terms_at(varied, numbers), recipe.warm_up
+
+    def train(start: int, stop: int) -> None:
+        with utils.drawn_from(seed):
+            utils.draw_seed()  # the model's; the order's is next, as in `fresh`
+            new.fit(x, y, initial_epoch=start, epochs=stop, **options)
+
+    if first:
+        new, _ = fresh(model, seed, project=False)
+        for v, number in zip(varied, numbers, strict=True):
+            for path in v.paths:
+                new._attached.setdefault(path, {}).update(dict.fromkeys(v.kinds(number)))
+        structure, params, _ = new._split()
+        network.write(new.layers, structure, new._feasible(structure, params))
+        train(0, first)
+        for more in terms:
+            new.attach(more)
+        new._state = None  # the path's optimizer begins anew
+    else:
+        new, _ = fresh(model, seed, terms)
+    train(first, first + epochs)
+    if debias:
+        _free(new, varied)
+        train(first, first + epochs)
     return new
 
 

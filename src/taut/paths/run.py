@@ -16,15 +16,14 @@ from taut.model.sequential import _integer
 from taut.model.training import Job
 from taut.paths import folds as folding
 from taut.paths import strengths as listing
-from taut.paths._blocks import Cell, Start
-from taut.paths._fresh import fresh
+from taut.paths._begin import Begin, Chosen
 from taut.paths._memory import parsed
 from taut.paths._nets import Nets
 from taut.paths._refit import Recipe
 from taut.paths.largest import Trial, largest
 from taut.paths.result import Path
 from taut.paths.scoring import Score, collect
-from taut.paths.varying import Varied, distinct, plan_at, resolve
+from taut.paths.varying import Varied, distinct, plan_at, plan_without, resolve
 from taut.plan import Plan
 
 __all__ = ["path"]
@@ -46,6 +45,7 @@ def path(
     class_weight: Mapping[int, float] | None = None,
     metric: str | None = None,
     patience: int | None = None,
+    warm_up: int = 0,
     verbose: Any = "auto",
     seed: int | None = None,
     memory: Any = None,
@@ -53,7 +53,8 @@ def path(
     """Train one network at many strengths, for every seed and fold, side by side in one program.
 
     Net (strength, seed, fold) is the one that ``fit`` gives on the fold's training rows right after
-    ``taut.utils.set_random_seed(seed)`` and building the same layers, up to the order of float32 sums. Rows that are
+    ``taut.utils.set_random_seed(seed)`` and building the same layers, up to the order of float32 sums (with
+    ``warm_up``: two fits, the first without the varied terms). Rows that are
     held out touch no training. Besides the folds' nets, one a strength is trained on all rows, from which the
     coefficient path is drawn.
 
@@ -77,6 +78,9 @@ def path(
         class_weight: {class number: weight}, in training.
         metric: the name of the score; the model's first metric by default, else "data_loss", the loss without penalties.
         patience: stop once the best mean score of all points has not improved for so many epochs.
+        warm_up: epochs without the varied terms before the path's own, one net a seed and fold, from which all its
+            strengths go on. A network that is penalised hard from its first step on can lose every input before it has
+            learnt which are useful; one that knows them drops the others.
         verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
         seed: the first seed; drawn where it is None.
         memory: what may be used, in bytes or as "4 GiB"; half of what is free by default. More nets than fit are trained in
@@ -105,6 +109,7 @@ def path(
     [0, 2, 2, 4]
     """
     epochs = _integer("epochs", epochs, 1)
+    warm_up = _integer("warm_up", warm_up, 0)
     if patience is not None:
         patience = _integer("patience", patience, 1)
     size = None if batch_size == "full" else _integer("batch_size", batch_size, 1)
@@ -133,12 +138,11 @@ def path(
     every = np.arange(job.rows, dtype=np.int32)
     held = None if job.validation is None else np.arange(len(job.validation.x), dtype=np.int32)
 
-    def nets(plans: Sequence[Plan], chosen: Sequence[tuple[int, np.ndarray, np.ndarray | None]]) -> Nets:
-        starts = _starts(model, plans)
-        cells = [Cell(*starts(one), rows, out) for one, rows, out in chosen]
-        return Nets(model, job, plans, cells, size, limit, measured, job.validation)
-
-    columns = _columns(model, job, varied, strengths, epochs, lambda plans: nets(plans, [(drawn[0], every, None)]))
+    given = listing.given_for([v.name for v in varied], strengths)
+    samples = [1.0 if isinstance(one, int) else float(one[0]) for one in given]
+    begin = Begin(model, job, size, limit, measured, plan_without(model, varied, samples), warm_up)
+    whole = Chosen(drawn[0], every, None)
+    columns = _columns(model, job, varied, given, epochs, lambda plans: begin.nets(plans, [whole]))
     numbers = listing.grid(columns)
     distinct(varied, numbers[0].tolist())
     plans: list[Plan] = []
@@ -146,12 +150,10 @@ def path(
         plans.append(plan_at(model, varied, row, plans[-1] if plans else None))
         model._check_metric(plans[-1])
     # Cells: by seed, then by fold; last, where folds are made, all rows with the first seed.
-    chosen: list[tuple[int, np.ndarray, np.ndarray | None]] = [
-        (one, rows, out) for one in drawn for rows, out in (pairs or [(every, held)])
-    ]
+    chosen = [Chosen(one, rows, out) for one in drawn for rows, out in (pairs or [(every, held)])]
     if pairs:
-        chosen.append((drawn[0], every, None))
-    trained = nets(plans, chosen)
+        chosen.append(whole)
+    trained = begin.nets(plans, chosen)
     counted = len(drawn) * max(1, len(pairs))
     record, interrupted, stopped = _train(trained, epochs, patience, score, counted, len(drawn), progress)
     return collect(
@@ -165,7 +167,7 @@ def path(
         interrupted=interrupted,
         stopped=stopped,
         feature_names=_columns_of(x),
-        recipe=Recipe(x, y, size, sample_weight, class_weight),
+        recipe=Recipe(x, y, size, sample_weight, class_weight, warm_up),
     )
 
 
@@ -195,44 +197,19 @@ def _columns_of(x: Any) -> tuple[str, ...] | None:
     return None if names is None or callable(names) else tuple(str(name) for name in names)
 
 
-def _starts(model: Sequential, plans: Sequence[Plan]) -> Callable[[int], tuple[Callable[[int], Start], int]]:
-    """From a seed to (from a strength to where its net begins, the seed of the order)."""
-    known: dict[int, tuple[Callable[[int], Start], int]] = {}
-
-    def of(seed: int) -> tuple[Callable[[int], Start], int]:
-        if seed not in known:
-            new, order = fresh(model, seed, project=False)
-            _, params, rest = new._split()
-            drawn = {path: np.asarray(w) for path, w in params.items()}
-            own: dict[int, Start] = {}
-
-            def start(strength: int) -> Start:
-                plan = plans[strength]
-                if not plan.constrained:
-                    strength = -1  # one for all
-                if strength not in own:
-                    own[strength] = Start({p: np.asarray(w) for p, w in plan.project(drawn).items()}, rest)
-                return own[strength]
-
-            known[seed] = start, order
-        return known[seed]
-
-    return of
-
-
 def _columns(
     model: Sequential,
     job: Job,
     varied: Sequence[Varied],
-    strengths: Any,
+    given: Sequence[Any],
     epochs: int,
     nets: Callable[[Sequence[Plan]], Nets],
 ) -> list[np.ndarray]:
     """The strengths of each entry; the largest is found where only their number is given."""
     out: list[np.ndarray] = []
-    for one, given in zip(varied, listing.given_for([v.name for v in varied], strengths), strict=True):
-        if not isinstance(given, int):
-            out.append(given)
+    for one, count in zip(varied, given, strict=True):
+        if not isinstance(count, int):
+            out.append(count)
             continue
 
         def attempt(numbers: np.ndarray, one: Varied = one) -> Trial:
@@ -252,7 +229,7 @@ def _columns(
                 trial.epoch(epoch, lambda steps: None)
             return next(params for _, _, params in trial.each())
 
-        out.append(listing.geometric(largest(model, job, one, given, attempt, free), given))
+        out.append(listing.geometric(largest(model, job, one, count, attempt, free), count))
     return out
 
 

@@ -17,7 +17,7 @@ from taut.model.sequential import _sort_terms
 from taut.plan import Plan
 from taut.regularizers import Acting, Regularizer
 
-__all__ = ["Varied", "distinct", "plan_at", "resolve", "terms_at"]
+__all__ = ["Varied", "distinct", "plan_at", "plan_without", "resolve", "terms_at"]
 
 Make = Callable[[Any], Any]
 
@@ -137,6 +137,19 @@ def plan_at(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float
         for terms in terms_at(varied, numbers):
             for path, value in terms.items():
                 model._attached[path] = {**model._attached.get(path, {}), **_sort_terms(path, value)}
+        return model.plan
+    finally:
+        model._attached = before
+
+
+def plan_without(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float]) -> Plan:
+    """The plan of ``model`` without the terms that are varied, nor those of its own that they take the place of."""
+    before = model._attached
+    model._attached = {path: dict(terms) for path, terms in before.items()}
+    try:
+        for one, number in zip(varied, numbers, strict=True):
+            for path in one.paths:
+                model._attached.setdefault(path, {}).update(dict.fromkeys(one.kinds(number)))
         return model.plan
     finally:
         model._attached = before
