@@ -13,7 +13,7 @@ from collections.abc import Callable
 __all__ = ["writer"]
 
 _HOME = "taut.report.html"
-_WRITERS = {"model": "model_page", "path": "path_page"}
+_WRITERS = {"model": "model_page", "path": "path_page", "comparison": "comparison"}
 
 
 def writer(kind: str) -> Callable[..., None]:

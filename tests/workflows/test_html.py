@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import taut
+from taut import _reports
 from taut.cli import main
 from taut.constraints import Box, MaxNorm, MinMaxNorm, Monotone, NonNeg, Simplex, UnitNorm
 from taut.report.bounds import bounds_table, on_bound
@@ -351,3 +352,47 @@ def test_the_shell_writes_the_page(tmp_path: Path) -> None:
     assert "Report of m.taut" in (tmp_path / "m.html").read_text(encoding="utf-8")
     done = CliRunner().invoke(main, ["report", str(tmp_path / "m.taut"), "--html", str(tmp_path / "m.taut")])
     assert done.exit_code == 2 and "would be overwritten" in done.output
+
+
+# --- comparisons -----------------------------------------------------------------------------------------------------
+
+ROWS = [
+    {"kind": "none", "strength": None, "score": 0.9, "error": 0.01, "gap": 0.08, "noise": 0.7, "sparsity": 0.0},
+    {"kind": "L1", "strength": 0.01, "score": 0.93, "error": 0.01, "gap": 0.02, "noise": 0.8, "sparsity": 0.6},
+    {"kind": HOSTILE[1], "strength": "1 · 2", "score": float("nan"), "sentence": "Did <b>not</b> train."},
+]
+
+
+def test_a_comparison_is_in_order_with_all_its_numbers(tmp_path: Path) -> None:
+    ROWS[1]["sentence"] = "Best here."
+    _reports.writer("comparison")(ROWS, tmp_path / "c.html", metric="accuracy", lead="<i>mine</i>")
+    page = (tmp_path / "c.html").read_text(encoding="utf-8")
+    body = Words(page[: page.index('<script type="application/json"')])
+    words = "".join(body.words)
+    rows = words[words.rindex("exact zeros") :]
+    assert rows.index("L1") < rows.index("none") < rows.index(HOSTILE[1])
+    for text in ("0.93", "0.01", "60.0%", "1 · 2", "Best here.", "Did <b>not</b> train.", "<i>mine</i>"):
+        assert text in words
+    assert not {"b", "i"} & {tag for tag, _ in body.tags}
+    found = data_of(page)["charts"]
+    assert found["comparison-scores"]["data"][0]["x"] == [0.93, 0.9, None]
+    assert set(found) == {"comparison-scores", "comparison-gap", "comparison-noise", "comparison-sparsity"}
+    for chart in found.values():
+        plotly.Figure(painted(chart["data"]), painted(chart["layout"]))
+    _reports.writer("comparison")(ROWS, tmp_path / "c.html", metric="loss", higher_is_better=False)
+    again = data_of((tmp_path / "c.html").read_text(encoding="utf-8"))["charts"]
+    assert again["comparison-scores"]["data"][0]["x"] == [0.9, 0.93, None]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "at least one row"),
+        ([{"kind": "L1"}], "row 0: 'score' is missing"),
+        ([{"kind": "L1", "score": 1.0, "sparsty": 0.5}], "Did you mean 'sparsity'"),
+    ],
+)
+def test_a_comparison_that_lacks_something(tmp_path: Path, rows: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _reports.writer("comparison")(rows, tmp_path / "c.html")
+    assert not list(tmp_path.iterdir())

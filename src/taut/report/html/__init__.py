@@ -3,7 +3,8 @@
 plotly is loaded when a page is written, not before.
 """
 
+from taut.report.html.comparison import comparison
 from taut.report.html.model import model_page
 from taut.report.html.path import path_page
 
-__all__ = ["model_page", "path_page"]
+__all__ = ["comparison", "model_page", "path_page"]
