@@ -7,6 +7,8 @@ so that a new strength retraces nothing; everything else is static.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self, TypeVar
@@ -14,6 +16,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from taut import errors
+from taut.functional._dtype import shape_of, where_nan
 
 Check = Callable[[str, str, Any, Any], Any]
 T = TypeVar("T", bound="Term")
@@ -39,6 +42,10 @@ def _is_leaf(field: dataclasses.Field[Any]) -> bool:
     return bool(field.metadata.get("leaf", False)) or field.type in ("float", float)
 
 
+MAPS = {"constraint": "__call__", "regularizer": "prox"}
+"""The method that maps weights to weights, by kind. It refuses NaN, which nothing is nearest to, in concrete arrays."""
+
+
 class Term:
     """What regularizers and constraints share: validation, configs, equality, and being a pytree.
 
@@ -52,6 +59,9 @@ class Term:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _classes.append(cls)
+        maps = MAPS.get(getattr(cls, "kind", ""), "")
+        if maps in vars(cls):
+            setattr(cls, maps, _without_nan(vars(cls)[maps]))
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls not in _registered and "jax" in sys.modules:
@@ -97,6 +107,30 @@ class Term:
         if not dataclasses.is_dataclass(self):
             return id(self)
         return hash((type(self), *(_hashable(getattr(self, f.name)) for f in _fields(self))))
+
+
+def refuse_nan(term: Any, w: Any) -> None:
+    """Refuse concrete weights that hold NaN; traced ones pass, and their NaN stays NaN.
+
+    Raises:
+        ValueError: NaN in an array whose values can be looked at without waiting for a device.
+    """
+    found = where_nan(w)
+    if found is not None:
+        count, first = found
+        raise ValueError(
+            f"{type(term).__name__}: {count} of the {math.prod(shape_of(w))} weights are NaN, the first at {first}; no point is "
+            f"nearest to NaN. Find the step that made it (often a learning rate that is too high), or replace it."
+        )
+
+
+def _without_nan(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def checked(self: Any, w: Any, *given: Any, **named: Any) -> Any:
+        refuse_nan(self, w)
+        return method(self, w, *given, **named)
+
+    return checked
 
 
 def _fields(term: Term) -> tuple[dataclasses.Field[Any], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class Arrangement(NamedTuple):
 class Grouped(Regularizer):
     """A regularizer with ``by`` and ``groups`` among its fields."""
 
+    even: ClassVar[bool] = True
     by: By
     groups: Groups
 
@@ -151,7 +152,7 @@ def _by_lists(
 
     def lay(x: Array, fill: float) -> Array:
         flat = xp.reshape(x, (-1,))
-        padded = xp.concat([flat, xp.full_like(flat[:1], fill)])
+        padded = xp.concat([flat, xp.full((1,), fill, dtype=flat.dtype, **beside(flat))])
         return xp.reshape(xp.take(padded, forward, axis=0), take.shape)  # (groups, longest)
 
     def back(z: Array) -> Array:

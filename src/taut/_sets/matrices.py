@@ -169,8 +169,8 @@ class LowRank(Constraint):
         s = matrix_sets.singular_values(w, axes, self.blocks)
         if self.k == s.shape[1]:
             return _excess(w, 0 * s[0, 0])
-        slack = matrix_sets.margin(w.dtype, matrix_sets.sides(w.shape, axes, self.blocks))
-        over = xp.where(s[:, self.k] <= slack * s[:, 0], 0 * s[:, 0], s[:, self.k])
+        noise = matrix_sets.rank_noise(w.dtype, matrix_sets.sides(w.shape, axes, self.blocks), s)
+        over = xp.where(s[:, self.k] <= noise, 0 * s[:, 0], s[:, self.k])
         return _excess(w, xp.max(over))
 
     def _axes(self, w: Array, fan_in: Axes) -> tuple[int, ...]:

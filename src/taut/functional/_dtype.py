@@ -71,6 +71,33 @@ def real(xp: Namespace, w: Any) -> Array:
     return xp.asarray(w) if isinstance(w, (np.ndarray, np.generic)) else w
 
 
+def where_nan(w: Any) -> tuple[int, tuple[int, ...]] | None:
+    """How many entries of a concrete array are NaN, and where the first one is; None if there are none.
+
+    Nothing is known, and None is the answer, of a tracer, under torch.compile and torch.func, and of an array in a
+    device's own memory, which would have to be waited for.
+    """
+    if is_jax(w):
+        if isinstance(w, sys.modules["jax"].core.Tracer) or not w.is_fully_addressable:
+            return None
+        if any(device.platform != "cpu" for device in w.devices()):
+            return None
+    elif is_torch(w):
+        torch = sys.modules["torch"]
+        if torch.compiler.is_compiling() or w.device.type != "cpu" or torch._C._functorch.is_functorch_wrapped_tensor(w):
+            return None
+        if not w.is_floating_point() or not bool(torch.isnan(w).any()):
+            return None
+        w = w.detach().to(torch.float64)
+    given = np.asarray(w)
+    if given.dtype.kind != "f" and str(given.dtype) != "bfloat16":
+        return None
+    found = np.isnan(given)
+    if not found.any():
+        return None
+    return int(found.sum()), tuple(int(i) for i in np.argwhere(found)[0])
+
+
 def is_half(dtype: Any) -> bool:
     """float16 and bfloat16: the two-byte floats."""
     return dtype.itemsize == 2
@@ -114,8 +141,10 @@ def eps(dtype: Any) -> float:
 
 
 def smallest(dtype: Any) -> float:
-    """The smallest positive number of a half precision, subnormal."""
-    return 2.0**-133 if "bfloat16" in str(dtype) else 2.0**-24
+    """The smallest positive number, subnormal, as a Python number."""
+    if is_half(dtype):
+        return 2.0**-133 if "bfloat16" in str(dtype) else 2.0**-24
+    return 2.0**-149 if dtype.itemsize == 4 else 2.0**-1074
 
 
 def narrow(xp: Namespace, z: Array, dtype: Any) -> Array:

@@ -29,7 +29,15 @@ def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axe
     """
     y, weight, theta = _search(xp, x, s, amount, axes)
     rest = y - theta * weight
-    return xp.where(rest > 0, rest, xp.zeros_like(rest))
+    left = xp.where(rest <= 0, xp.zeros_like(rest), rest)  # NaN stays NaN
+    if s is None:
+        return left
+    # Where weights are more than 1/eps times the amount, θ·s rounds all of it away. What is left then is the
+    # highest entries' share, in proportion to their steps.
+    height = constant(x) / constant(s)
+    peak = xp.where(height >= largest(xp, height, axes), constant(s), xp.zeros_like(height))
+    share = peak * (amount / positive(xp, total(xp, peak, axes)))
+    return xp.where(total(xp, constant(left), axes) <= 0, share, left)
 
 
 def waterline(xp: Namespace, x: Array, s: Array, amount: Array, axes: tuple[int, ...]) -> Array:

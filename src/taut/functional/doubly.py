@@ -73,7 +73,7 @@ def project_doubly_stochastic(w: Array, step: Number | None = None) -> Array:
     flat = z - row / n - column / n + total(xp, row, columns) / (n * n)
     below = xp.max(-flat, axis=(-2, -1), keepdims=True)
     share = xp.where(below > 0, below * n / (1 + xp.where(below > 0, below, 0 * below) * n), 0 * below)
-    flat = flat + share * (1 / n - flat)
+    flat = (1 - share) * flat + share / n
     flat = xp.where(flat > 0, flat, xp.zeros_like(flat))
     z = xp.where(_accepted(xp, narrow(xp, scaled, w.dtype)), scaled, flat)
     return xp.where(_accepted(xp, w), w, narrow(xp, z, w.dtype))

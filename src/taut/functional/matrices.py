@@ -1,7 +1,8 @@
 """Penalties on weights as matrices, (fan-in × units), through their singular values.
 
 Singular values know no metric but one step a matrix: with steps that differ, the smallest serves for all.
-The proximal maps are not meant to be differentiated: where singular values are equal, their vectors turn freely.
+The proximal maps are differentiated with the singular vectors and their factors held fixed: the derivatives of
+these are infinite where two singular values are equal.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from taut.functional._control import climb
+from taut.functional._control import climb, constant
 from taut.functional._dtype import Array, Namespace, Number, beside, narrow
 from taut.functional._entry import ready
 from taut.functional._newton import LIMIT
-from taut.functional._norms import largest, total
+from taut.functional._norms import largest, positive, total
 from taut.functional.groups import smallest_step
 from taut.functional.proximal import soft
 
@@ -179,6 +180,10 @@ def _on_values(
     if s.ndim > 0:
         laid = side_by_side(xp, s + xp.zeros_like(x), axes, blocks)[0]
         s = smallest_step(xp, laid, (1, 2))[:, :, 0]  # (blocks, 1)
-    u, sigma, vh = xp.linalg.svd(m, full_matrices=False)
-    z = (u * act(xp, sigma, s * lam)[:, None, :]) @ vh
-    return narrow(xp, back(z), w.dtype)
+    u, sigma, vh = xp.linalg.svd(constant(m), full_matrices=False)
+    values = act(xp, sigma, s * lam)
+    z = (u * values[:, None, :]) @ vh
+    # Zeros, which carry the derivative.
+    kept = xp.where(sigma > 0, constant(values) / positive(xp, sigma), xp.zeros_like(sigma))
+    still = ((m - constant(m)) @ (xp.matrix_transpose(vh) * kept[:, None, :])) @ vh
+    return narrow(xp, back(z + still), w.dtype)

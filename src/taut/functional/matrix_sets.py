@@ -26,10 +26,11 @@ from taut.functional._dtype import (
     narrow,
     number,
     real,
+    smallest,
     widen,
     widest,
 )
-from taut.functional._norms import kappa, positive
+from taut.functional._norms import kappa
 from taut.functional._threshold import above_waterline
 from taut.functional.matrices import side_by_side
 
@@ -38,6 +39,11 @@ def margin(dtype: Any, shape: tuple[int, ...]) -> float:
     """The relative error of a singular value that is allowed for: 8·kappa, and in half precision eps·(1 + √rank),
     which is what rounding the entries does."""
     return eps(dtype) * (1 + math.sqrt(min(shape))) if is_half(dtype) else 8 * kappa(dtype)
+
+
+def rank_noise(dtype: Any, shape: tuple[int, ...], s: Array) -> Array:
+    """The largest singular value that counts as 0: `margin` of the first, and what rounding to subnormals may make."""
+    return margin(dtype, shape) * s[:, 0] + math.sqrt(shape[0] * shape[1]) * smallest(dtype)
 
 
 def sides(shape: tuple[int, ...], axes: tuple[int, ...], blocks: int = 1) -> tuple[int, int]:
@@ -55,6 +61,17 @@ def singular_values(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Array:
     xp = namespace(w)
     m, _ = side_by_side(xp, real(xp, w), axes, blocks)
     return xp.linalg.svd(_wide(xp, m), full_matrices=False)[1]
+
+
+def _made_of(xp: Namespace, m: Array, u: Array, s: Array, vt: Array, values: Array) -> Array:
+    """m with its singular values ``s`` replaced by ``values``, where they differ no larger ones.
+
+    Made of the factors, not by scaling m: of a large m, what cancels would be more than what is left. The zeros
+    m − constant(m) carry the derivative.
+    """
+    sunk = values < s
+    factor = xp.where(sunk, values / xp.where(sunk, s, xp.ones_like(s)), xp.ones_like(s))
+    return xp.matmul(u * values[..., None, :], vt) + _rescaled(xp, m - constant(m), vt, factor)
 
 
 def _rescaled(xp: Namespace, m: Array, vt: Array, factor: Array) -> Array:
@@ -80,10 +97,10 @@ def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...], block
     w = real(xp, w)
     given, back = side_by_side(xp, w, axes, blocks)
     m = _wide(xp, given)
-    _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
+    u, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
     top = number(xp, radius, s)
     aim = top * (1 - margin(w.dtype, m.shape[1:]))
-    z = _rescaled(xp, m, vt, xp.where(s > aim, aim / positive(xp, s), xp.ones_like(s)))
+    z = _made_of(xp, m, u, s, vt, xp.where(s > aim, aim, s))
     return back(xp.where(s[:, :1, None] <= top, given, narrow(xp, z, w.dtype)))
 
 
@@ -105,11 +122,10 @@ def project_nuclear_ball(w: Array, radius: Number, axes: tuple[int, ...], blocks
     w = real(xp, w)
     given, back = side_by_side(xp, w, axes, blocks)
     m = _wide(xp, given)
-    _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
+    u, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
     top = number(xp, radius, s)
     aim = top * (1 - margin(w.dtype, m.shape[1:]))
-    cut = above_waterline(xp, s, None, aim, (1,))
-    z = _rescaled(xp, m, vt, cut / positive(xp, s))
+    z = _made_of(xp, m, u, s, vt, above_waterline(xp, s, None, aim, (1,)))
     return back(xp.where(xp.sum(s, axis=1)[:, None, None] <= top, given, narrow(xp, z, w.dtype)))
 
 
@@ -136,7 +152,7 @@ def project_rank(w: Array, k: int, axes: tuple[int, ...], blocks: int = 1) -> Ar
     _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
     kept = xp.astype(xp.arange(s.shape[1], **beside(s)) < k, s.dtype)
     z = _rescaled(xp, m, vt, kept + xp.zeros_like(s))
-    accepted = s[:, k] <= margin(w.dtype, m.shape[1:]) * s[:, 0]
+    accepted = s[:, k] <= rank_noise(w.dtype, m.shape[1:], s)
     return back(xp.where(accepted[:, None, None], given, narrow(xp, z, w.dtype)))
 
 
@@ -162,7 +178,7 @@ def project_orthogonal(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Arra
     given, back = side_by_side(xp, w, axes, blocks)
     m = _wide(xp, given)
     u, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
-    sound = s > eps(s.dtype) * s[:, :1]
+    sound = s > eps(s.dtype) * s[:, :1] + 2.0**-100  # the inverse of a smaller one may be no number
     still = m - constant(m)  # zeros, which carry the derivative
     factor = xp.where(sound, 1 / xp.where(sound, s, xp.ones_like(s)), xp.zeros_like(s))
     z = xp.matmul(u, vt) + _rescaled(xp, still, vt, factor)
@@ -249,7 +265,7 @@ def project_semidefinite(w: Array) -> Array:
 def _least(xp: Namespace, values: Array, w: Array) -> Array:
     """The least eigenvalue, 0 if it is accepted."""
     least, reach = values[..., 0], xp.max(xp.abs(values), axis=-1)
-    accepted = least >= -margin(w.dtype, w.shape[-2:]) * reach
+    accepted = least >= -margin(w.dtype, w.shape[-2:]) * reach - w.shape[-1] * smallest(w.dtype)
     return xp.where(accepted, xp.zeros_like(least), least)
 
 

@@ -7,11 +7,12 @@ float16's largest number, 65504, in an ordinary layer.
 from __future__ import annotations
 
 from taut.functional._dtype import Array, Number, beside, namespace, number, real, widen
+from taut.functional._entry import size
 from taut.functional._norms import root_sum_squares
 
 
 def l1(w: Array, strength: Number = 1.0) -> Array:
-    """The sum of absolute values: Σ strength·|w|.
+    """The sum of absolute values: Σ strength·|w|. At zero the gradient is 0.
 
     Args:
         w: weights, any shape.
@@ -22,7 +23,7 @@ def l1(w: Array, strength: Number = 1.0) -> Array:
     """
     xp = namespace(w, strength)
     x = widen(xp, real(xp, w))
-    return xp.sum(xp.abs(x) * number(xp, strength, x))
+    return xp.sum(size(xp, x) * number(xp, strength, x))
 
 
 def l2(w: Array, strength: Number = 1.0) -> Array:
@@ -37,7 +38,8 @@ def l2(w: Array, strength: Number = 1.0) -> Array:
     """
     xp = namespace(w, strength)
     x = widen(xp, real(xp, w))
-    return xp.sum(x * x * number(xp, strength, x))
+    # In this order no strength of 0 meets a square that has overflowed.
+    return xp.sum(x * (x * number(xp, strength, x)))
 
 
 def group_norms(w: Array, strength: Number, axes: tuple[int, ...]) -> Array:
@@ -88,5 +90,5 @@ def mutual_coherence(w: Array, factor: Number, rows: bool) -> Array:
     norm = xp.astype(root_sum_squares(xp, x, (1,)), x.dtype)
     unit = x / xp.where(norm == 0, xp.ones_like(norm), norm)
     cosines = unit @ xp.matrix_transpose(unit)  # (n, n)
-    apart = xp.abs(cosines) * (1 - xp.eye(n, dtype=x.dtype, **beside(x)))
+    apart = size(xp, cosines) * (1 - xp.eye(n, dtype=x.dtype, **beside(x)))
     return number(xp, factor, x) * xp.sum(apart) / (n * (n - 1.0))

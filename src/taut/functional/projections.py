@@ -85,7 +85,8 @@ def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
         if s.ndim > 0:
             norm = root_sum_squares(xp, w, axes)
             mu = _newton.ball(xp, x, s, number(xp, radius, x) * (1 - kappa(w.dtype) / 2), axes)
-            z = narrow_inward(xp, x / (1 + mu * s), w.dtype)
+            # Inside already, μ is −1/s or so, and z is not used.
+            z = narrow_inward(xp, x / (1 + xp.where(mu > 0, mu, xp.zeros_like(mu)) * s), w.dtype)
             w = xp.where(norm <= number(xp, radius, norm), w, z)
     return into_ball(xp, w, radius, axes)
 
@@ -170,7 +171,7 @@ def into_shell(
     if 0 in w.shape:
         return w
     norm = root_sum_squares(xp, w, axes)
-    zero = norm == 0
+    zero = norm < (2.0**-1022 if norm.dtype.itemsize == 8 else 2.0**-126)  # subnormals count as 0
     top, bottom = number(xp, high, norm), number(xp, low, norm)
     bottom = xp.where(bottom > 0, bottom, xp.zeros_like(bottom))
     accept_low, accept_high, aim_low, aim_high = norm_bounds(xp, bottom, top, w.dtype)
@@ -180,6 +181,8 @@ def into_shell(
     aim = way * xp.where(norm < accept_low, aim_low, aim_high) + (1 - way) * norm
     if direction is None:
         direction = first(xp, w, axes)
-    scaled = xp.astype(w, norm.dtype) * (aim / positive(xp, norm))
+    # Of the smallest norms the quotient would overflow: such a slice is brought up first, by a power of two.
+    lift = xp.where(norm < 2.0**-60, xp.full_like(norm, 2.0**60), xp.ones_like(norm))
+    scaled = xp.astype(w, norm.dtype) * lift * (aim / positive(xp, norm * lift))
     moved = xp.where(zero, xp.astype(direction, norm.dtype) * aim, scaled)
     return xp.where(inside, w, xp.astype(moved, w.dtype))

@@ -57,8 +57,8 @@ def sum_error(xp: Namespace, w: Array, amount: Number, axes: tuple[int, ...]) ->
     size = wide_total(xp, xp.abs(w), axes)
     off = xp.abs(off - number(xp, amount, off))
     allowed = tolerance(w.dtype) * xp.maximum(size, xp.abs(number(xp, amount, off)) + 0 * size)
-    if is_half(w.dtype):  # and half a subnormal for each entry
-        allowed = allowed + smallest(w.dtype) * math.prod([w.shape[a] for a in axes])
+    # And half a subnormal for each entry.
+    allowed = allowed + smallest(w.dtype) * math.prod([w.shape[a] for a in axes])
     return off, off <= allowed
 
 
@@ -129,7 +129,7 @@ def project_sum(w: Array, amount: Number, axes: tuple[int, ...], step: Number | 
     share = s / total(xp, s, axes)
     t = number(xp, amount, x)
     z = x
-    for _ in range(2):  # the second pass takes away what rounding left of the first
+    for _ in range(3):  # the second pass takes away what rounding left of the first; the third, of huge weights
         z = z - share * (add_up(xp, z, axes, w.dtype) - t)
     return xp.where(sum_error(xp, w, amount, axes)[1], w, narrow(xp, z, w.dtype))
 

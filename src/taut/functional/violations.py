@@ -31,6 +31,8 @@ def norms(w: Array, low: Number | None, high: Number, axes: tuple[int, ...]) -> 
     """
     xp = namespace(w, low, high)
     w = real(xp, w)
+    if 0 in w.shape:  # no weights: nothing is outside, though the norm of none is 0
+        return _worst(xp, widen(xp, w))
     norm = root_sum_squares(xp, w, axes)
     top = number(xp, high, norm)
     zero = xp.zeros_like(norm)
