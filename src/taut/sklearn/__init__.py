@@ -1,0 +1,17 @@
+"""scikit-learn estimators on taut's networks.
+
+>>> from sklearn.datasets import load_iris
+>>> from taut.sklearn import TautClassifier
+>>> x, y = load_iris(return_X_y=True)
+>>> net = TautClassifier(hidden=(8,), kernel_regularizer="l1=0.001", learning_rate=0.02, epochs=100, random_state=0)
+>>> bool(net.fit(x, y).score(x, y) > 0.9)
+True
+"""
+
+from taut import _extras
+
+_extras.require("sklearn", "taut.sklearn")
+
+from taut.sklearn._estimators import TautClassifier, TautRegressor  # noqa: E402 (after the check)
+
+__all__ = ["TautClassifier", "TautRegressor"]
