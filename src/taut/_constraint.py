@@ -10,10 +10,12 @@ import numpy as np
 
 from taut import errors
 from taut._term import MEMBER, Term
-from taut.functional import combined
+from taut.functional import together
 from taut.functional._axes import Axes
 from taut.functional._dtype import Array, Number, namespace, real, shape_of, widen
 from taut.functional.combined import Region
+from taut.functional.splitting import tolerance
+from taut.functional.together import Part
 
 
 class Constraint(Term):
@@ -27,7 +29,10 @@ class Constraint(Term):
         metric: the projection is exact in every per-entry metric; if not, it is always Euclidean.
         around_zero: a ball whose projection leaves zeros alone, so that some weights may be left out of it.
         cone: each entry is bounded by 0 or held at 0, or is free.
-        after_cone: together with a cone, the projection is that of the point's projection onto the cone.
+        after_cone: the set is told by magnitudes alone and holds every point of smaller ones, so that cones, L1 and L2
+            may come first.
+        nonneg: no weight of the set is negative.
+        ordered: mapping all weights in a way that keeps their order leaves the set, so that clipping may come last.
     """
 
     kind: ClassVar[str] = "constraint"
@@ -37,6 +42,8 @@ class Constraint(Term):
     around_zero: ClassVar[bool] = False
     cone: ClassVar[bool] = False
     after_cone: ClassVar[bool] = False
+    nonneg: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         """The nearest feasible point; with ``step`` (a number or shaped like ``w``) nearest in that metric."""
@@ -53,6 +60,29 @@ class Constraint(Term):
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region | None:
         """The set in the normal form that combines with others, or None if it has none."""
         return None
+
+    def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
+        """What the set is made of, for weights of this shape, as `taut.functional.together` takes it."""
+
+        def with_nonneg() -> Part | None:
+            whole = self.with_nonneg()
+            return None if whole is None or whole is self else whole.parts(shape, fan_in)[0]
+
+        return (
+            Part(
+                lambda w, step: self(w, step=step, fan_in=fan_in),
+                outside=lambda w: self.violation(w, fan_in=fan_in),
+                form=self.region(shape, fan_in),
+                convex=self.convex,
+                separable=self.separable,
+                metric=self.metric,
+                even=self.after_cone,
+                cone=self.cone,
+                nonneg=self.nonneg,
+                ordered=self.ordered,
+                with_nonneg=with_nonneg,
+            ),
+        )
 
     def with_nonneg(self) -> Constraint | None:
         """This set where every weight is at least 0, if that is a set of its own."""
@@ -92,12 +122,12 @@ class Plain(Constraint):
 class Intersection(Constraint):
     """Several constraints at once: ``NonNeg() & MaxNorm(2.0)``, or a list of them.
 
-    The projection is the nearest point of the common set, which "one after the other" is not in general.
-    Exact for NonNeg, Box and one MaxNorm together and for NonNeg with UnitNorm or MinMaxNorm (a unit with no
-    positive entry keeps only its largest); several MaxNorms over different axes are solved in turns,
-    to rounding, and the result moved inside. Sets without a normal form have a projection together when
-    all bound single entries, and when signs and zero patterns (NonNeg, Triangular, ...) meet one of L1Ball,
-    GroupL1Ball, TopK or NM; NonNeg with UnitSum is Simplex. Other sets are refused by name.
+    The projection is the nearest point of the common set, which "one after the other" is not in general. The table
+    in `taut.functional.together` says where it has a closed form. Several MaxNorms over different axes are solved in
+    turns, to rounding, and the result moved inside. Other convex sets are taken together by a splitting, to its
+    tolerance (`taut.functional.splitting`), and the result moved inside every set: where they have room in common the
+    bounds hold exactly, where they only touch to that tolerance. Sets that are not convex have few partners (NonNeg
+    with UnitNorm or MinMaxNorm, signs and zero patterns with TopK or NM) and are refused by name with others.
 
     Raises:
         ValueError: no projection is known, or the sets have no common point.
@@ -116,17 +146,15 @@ class Intersection(Constraint):
         for term in self.terms:
             flat += term.terms if isinstance(term, Intersection) else [as_constraint(term)]
         object.__setattr__(self, "terms", tuple(flat))
-        names = " & ".join(f"{type(t).__name__}(...)" for t in flat)
         if not flat:
             raise ValueError("An intersection of no constraints bounds nothing. Use None for no constraint.")
-        reason = combined.why_never(lambda _: combined.NOTHING, lambda shape: self.region(shape, None))
-        if reason is not None and self._in_turn() is not None:
-            return
+        names = errors.words(self)
+        reason = together.why_never(lambda shape: self.parts(shape, None))
         if reason is not None:
             raise ValueError(
-                f"No projection onto {names} is known: {reason}. One after the other is wrong in general. "
-                f"Known: NonNeg, Box and MaxNorm together; NonNeg with one of UnitNorm, MinMaxNorm (rate 1) or "
-                f"UnitSum; signs and zero patterns with one of L1Ball, GroupL1Ball, TopK or NM; entrywise sets."
+                f"No projection onto {names} is known: {reason}. One after the other is wrong in general. Convex sets "
+                f"go together in any number; of the others, NonNeg goes with one of UnitNorm or MinMaxNorm (rate 1), "
+                f"and signs and zero patterns with TopK or NM."
             )
         self._refuse_contradictions(names)
 
@@ -136,8 +164,7 @@ class Intersection(Constraint):
                 region = self.region((2,) * rank, None)
             except ValueError:  # an explicit axis that so few axes do not have
                 continue
-            assert region is not None
-            for low, high in (region.bounds, *region.norms.values()):
+            for low, high in (region.bounds, *region.norms.values()) if region is not None else ():
                 if errors.above(low, high):
                     raise ValueError(
                         f"{names} have no common point: entries or norms would have to be at least "
@@ -157,44 +184,37 @@ class Intersection(Constraint):
     def metric(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return all(t.metric for t in self.terms)
 
+    @property
+    def nonneg(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return any(t.nonneg for t in self.terms)
+
+    @property
+    def after_cone(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return all(t.after_cone for t in self.terms)
+
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        region = self.region(shape_of(w), fan_in)
-        if region is not None:
-            return combined.solve(w, step, None, region)
-        turns = self._in_turn()
-        assert turns is not None  # checked in the constructor
-        z = w
-        for term in turns:
-            z = term(z, step=step, fan_in=fan_in)
-        if isinstance(z, np.ndarray) and self.separable and float(self.violation(z, fan_in=fan_in)) > 0:
+        shape = shape_of(w)
+        parts = self.parts(shape, fan_in)
+        # Where the projection is Euclidean, it is so for all the sets together.
+        z = together.solve(w, step if self.metric else None, parts)
+        if self.region(shape, fan_in) is not None:
+            return z
+        xp = namespace(w)
+        w = real(xp, w)
+        z = xp.where(self.violation(w, fan_in=fan_in) <= 0, w, z)
+        if isinstance(z, np.ndarray) and float(self.violation(z, fan_in=fan_in)) > self._touching(z):
             raise ValueError(
-                f"{' & '.join(f'{type(t).__name__}(...)' for t in self.terms)} have no common point: an entry would have "
-                f"to be at two places. Widen one of them."
+                f"{errors.words(self)} have no common point for weights of shape {shape}: an entry, a sum or a norm would "
+                f"have to be at two places. Widen one of them."
             )
         return z
 
-    def _in_turn(self) -> list[Constraint] | None:
-        """The terms in an order in which one projection after the other *is* the projection onto all, if there is one.
+    def _touching(self, z: Array) -> float:
+        """How far outside a point may be where sets touch: beyond it they have no point in common."""
+        return 0.0 if self.separable else 1e3 * tolerance(z.dtype) * (1 + float(np.max(np.abs(z), initial=0.0)))
 
-        Intervals, entry by entry: clipping to one and then to another is clipping to both, where they meet. A cone
-        of half-lines and then a ball around zero (or the largest entries): the ball's multiplier only divides or
-        lowers what the cone has left, and a zero stays one.
-        """
-        terms = list(self.terms)
-        signs = [t for t in terms if t.cone] if len(terms) == 2 else []
-        nonneg = [t for t in signs if t.region((2,), None) == Region(nonneg=True)]
-        if len(nonneg) == 1:
-            terms.remove(nonneg[0])
-            whole = terms[0].with_nonneg()
-            if whole is not None:
-                return [whole]
-            terms = list(self.terms)
-        rest = [t for t in terms if not t.cone]
-        if all(t.separable for t in terms):
-            return terms
-        if len(rest) == 1 and rest[0].after_cone:
-            return [*(t for t in terms if t.cone), *rest]
-        return None
+    def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
+        return tuple(part for t in self.terms for part in t.parts(shape, fan_in))
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
         xp = namespace(w)

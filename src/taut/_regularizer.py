@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from taut import errors, identifiers
 from taut._term import MEMBER, Term
-from taut.functional import combined
+from taut.functional import combined, together
 from taut.functional._axes import Axes
 from taut.functional._dtype import Array, Number, shape_of
 from taut.functional.combined import Shrinkage
+from taut.functional.together import Part
 
 MODES = ("gradient", "proximal", "decoupled")
 
@@ -27,6 +28,9 @@ class Regularizer(Term):
         has_prox: an exact proximal map is known.
         convex: the penalty is convex.
         separable: the penalty is a sum over entries, so clipping after its prox is exact.
+        metric: "entry" if the proximal map is exact in every per-entry metric, otherwise "group".
+        even: it depends on |w| alone and never falls as a weight grows, so that L1, L2 and signs may come first.
+        ordered: it cannot gain by a map that keeps the order of all entries, so that clipping may come last.
         decouples: it may act as AdamW-style decay.
     """
 
@@ -35,6 +39,9 @@ class Regularizer(Term):
     has_prox: ClassVar[bool] = False
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = False
+    metric: ClassVar[str] = "entry"
+    even: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
     decouples: ClassVar[bool] = False
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
@@ -51,6 +58,21 @@ class Regularizer(Term):
     def shrinkage(self, shape: tuple[int, ...], fan_in: Axes) -> Shrinkage | None:
         """The penalty in the normal form that combines with others, or None if it has none."""
         return None
+
+    def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
+        """What the penalty is made of, for weights of this shape, as `taut.functional.together` takes it."""
+        return (
+            Part(
+                lambda w, step: self.prox(w, step, fan_in=fan_in),
+                form=self.shrinkage(shape, fan_in),
+                convex=self.convex,
+                separable=self.separable,
+                metric=self.metric == "entry",
+                even=self.even,
+                ordered=self.ordered,
+                within=getattr(self, "prox_within", None),
+            ),
+        )
 
     def without_prox(self) -> str:
         """Why there is no proximal map here, and the way out."""
@@ -124,8 +146,10 @@ class Plain(Regularizer):
 class Sum(Regularizer):
     """Several penalties added up, acting as one: ``L1(1e-3) + L2(1e-2)``.
 
-    Its proximal map is exact for any number of L1, L2 and L1L2, with group lassos over the same groups
-    beside them. Other sums have a value and a gradient; asked for a prox they say why there is none.
+    Its proximal map is exact for L1, L2 and L1L2 in any number beside one more penalty of any kind that depends on
+    magnitudes alone (groups, OrderedL1, MCP, ...). Other convex penalties with proximal maps are taken together by a
+    splitting, to its tolerance (`taut.functional.splitting`); zeros are 0.0 there too. Sums with a member that has
+    no proximal map have a value and a gradient; asked for a prox they say why there is none.
 
     >>> from taut.regularizers import L1, L2
     >>> L1(1e-3) + L2(1e-2)
@@ -158,11 +182,33 @@ class Sum(Regularizer):
         return all(t.separable for t in self.terms)
 
     @property
+    def metric(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "entry" if all(t.metric == "entry" for t in self.terms) else "group"
+
+    @property
+    def even(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return all(t.even for t in self.terms)
+
+    @property
     def has_prox(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return combined.why_never(lambda shape: self.shrinkage(shape, None), lambda _: combined.ANYWHERE) is None
+        return all(t.has_prox for t in self.terms) and self._in_the_way() is None
+
+    def _in_the_way(self) -> str | None:
+        return together.why_never(lambda shape: self.parts(shape, None))
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return sum(t(w, fan_in=fan_in) for t in self.terms)
+
+    def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
+        if not all(t.has_prox for t in self.terms):
+            raise NotImplementedError(self.without_prox())
+        try:
+            return together.solve(w, step, self.parts(shape_of(w), fan_in))
+        except together.Unknown:
+            raise NotImplementedError(self.without_prox()) from None
+
+    def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
+        return tuple(part for t in self.terms for part in t.parts(shape, fan_in))
 
     def shrinkage(self, shape: tuple[int, ...], fan_in: Axes) -> Shrinkage | None:
         total = Shrinkage()
@@ -180,11 +226,11 @@ class Sum(Regularizer):
         return identifiers.make("regularizer", "L1L2", l1=parts.l1 or 0.0, l2=parts.l2 or 0.0)
 
     def without_prox(self) -> str:
-        names = " + ".join(f"{type(t).__name__}(...)" for t in self.terms)
+        lacking = [t for t in self.terms if not t.has_prox]
+        why = f"{errors.words(lacking[0])} has none" if lacking else self._in_the_way()
         return (
-            f"No exact proximal map is known for the sum {names} (known: L1, L2 and L1L2 in any number, with "
-            f"GroupLasso over one kind of groups). Let the sum act by gradient: "
-            f'({names}).acting("gradient"), or put the terms on different weights.'
+            f"No exact proximal map is known for the sum {errors.words(self)}: {why}. Let the sum act by gradient: "
+            f'({errors.words(self)}).acting("gradient"), or put the terms on different weights.'
         )
 
 

@@ -32,6 +32,7 @@ class NonNeg(Constraint):
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True
     cone: ClassVar[bool] = True
+    nonneg: ClassVar[bool] = True
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         return projections.project_box(w, 0.0, None)

@@ -41,6 +41,31 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def words(term: Any) -> str:
+    """A term as a user would write it, for an error message: numbers that are defaults are left out.
+
+    >>> from taut.constraints import MaxNorm, NonNeg
+    >>> words(NonNeg() & MaxNorm(3.0)), words(NonNeg() & MaxNorm())
+    ('NonNeg() & MaxNorm(3.0)', 'NonNeg() & MaxNorm(2.0)')
+    """
+    function, members = getattr(term, "function", None), getattr(term, "terms", None)
+    if callable(function):
+        return function_name(function)
+    if isinstance(members, tuple):
+        return (" + " if getattr(term, "kind", "") == "regularizer" else " & ").join(map(words, members))
+    if not dataclasses.is_dataclass(term) or isinstance(term, type):
+        return function_name(term)
+    given: list[str] = []
+    for i, field in enumerate(dataclasses.fields(term)):
+        value = getattr(term, field.name)
+        plain = isinstance(value, str | bool | int | float | None)
+        if plain and value == field.default and (i > 0 or value is None):
+            continue
+        inner = words(value) if dataclasses.is_dataclass(value) else shown(value) if plain else "..."
+        given.append(inner if len(given) == i and field.name != "axis" else f"{field.name}={inner}")
+    return f"{type(term).__name__}({', '.join(given)})"
+
+
 def function_name(function: object) -> str:
     """What a user calls a function.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from taut import errors
 from taut._constraint import Constraint
 from taut._regularizer import Acting, Regularizer
-from taut.functional import combined
+from taut.functional import together
 from taut.functional._axes import Axes
 from taut.functional._dtype import Array, Number, shape_of
 
@@ -34,21 +35,17 @@ def known(
         return regularizer.without_prox()
     if constraint is None:
         return None
-    if _both_entrywise(regularizer, constraint):
-        return None
-    if shape is None:
-        reason = combined.why_never(lambda s: regularizer.shrinkage(s, None), lambda s: constraint.region(s, None))
-    else:
-        shrinkage, region = regularizer.shrinkage(shape, fan_in), constraint.region(shape, fan_in)
-        reason = "one of them has no normal form"
-        if shrinkage is not None and region is not None:
-            reason = combined.why_not(shrinkage, region)
+
+    def parts(shape: tuple[int, ...], fan_in: Axes = None) -> tuple[together.Part, ...]:
+        return (*regularizer.parts(shape, fan_in), *constraint.parts(shape, fan_in))
+
+    reason = together.why_never(parts) if shape is None else together.why_not(parts(shape, fan_in))
     if reason is None:
         return None
-    r, c = type(regularizer).__name__, type(constraint).__name__
+    r, c = errors.words(regularizer), errors.words(constraint)
     return (
         f"No exact joint step is known for {r} with {c} on one weight: {reason}. One after the other would "
-        f'converge to the wrong point. Let the penalty act by gradient, {r}(...).acting("gradient"), or put the '
+        f'converge to the wrong point. Let the penalty act by gradient, ({r}).acting("gradient"), or put the '
         f"two on different weights."
     )
 
@@ -79,17 +76,9 @@ def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | 
         if constraint is None:
             return term.prox(w, step, fan_in=fan_in)
         shape = shape_of(w)
-        shrinkage, region = term.shrinkage(shape, fan_in), constraint.region(shape, fan_in)
-        if shrinkage is None or region is None:  # a user's own terms, both entrywise
-            return constraint(term.prox(w, step, fan_in=fan_in), fan_in=fan_in)
-        refusal = known(term, constraint, shape, fan_in)
-        if refusal is not None:
-            raise ValueError(refusal)
-        return combined.solve(w, step, shrinkage, region)
+        try:
+            return together.solve(w, step, (*term.parts(shape, fan_in), *constraint.parts(shape, fan_in)))
+        except together.Unknown:
+            raise ValueError(known(term, constraint, shape, fan_in)) from None
 
     return act
-
-
-def _both_entrywise(regularizer: Regularizer, constraint: Constraint) -> bool:
-    # In one dimension the minimum over an interval is the minimum anywhere, clipped: true of convex penalties.
-    return bool(regularizer.separable and regularizer.convex and constraint.separable)

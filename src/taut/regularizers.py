@@ -38,6 +38,7 @@ class L1(Regularizer):
     smooth: ClassVar[bool] = False
     has_prox: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     l1: Number = number(0.01, errors.not_negative)
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
@@ -69,6 +70,7 @@ class L2(Regularizer):
     smooth: ClassVar[bool] = True
     has_prox: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     decouples: ClassVar[bool] = True
     l2: Number = number(0.01, errors.not_negative)
 
@@ -104,6 +106,7 @@ class L1L2(Regularizer):
     smooth: ClassVar[bool] = False
     has_prox: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     l1: Number = number(0.0, errors.not_negative)
     l2: Number = number(0.0, errors.not_negative)
 

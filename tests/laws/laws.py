@@ -239,8 +239,8 @@ def joint_is_minimiser(row: PairRow, library: str, dtype: str, w: Array, step: A
     assert float(run(library, "violation", row.set.term, got)) == 0.0
     slack = {"float64": 1e-14, "float32": 2e-6}.get(dtype, 4 * EPS[dtype])
     assert row.set.place.excess(exact(got)) <= slack
-    if not row.set.place.convex:
-        # Sets that are not convex are taken in the Euclidean metric: one step for all.
+    if not row.set.place.convex or not row.set.term.metric:
+        # Sets that are not convex, or not known in a metric, are taken in the Euclidean one: one step for all.
         s = to(library, np.full(np.shape(step), step.flat[0]), dtype)
         got = run(library, "joint", row.penalty.term, row.set.term, x, s)
     _nothing_lower(row.penalty.value, exact(x), exact(s), exact(got), row.set, dtype, rng)

@@ -37,6 +37,7 @@ class Huber(Regularizer):
 
     has_prox: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
     delta: Number = number(1.0, greater_than(0, "it is the size at which squares end"))
 
@@ -71,6 +72,7 @@ class MCP(Regularizer):
     has_prox: ClassVar[bool] = True
     convex: ClassVar[bool] = False
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
     gamma: Number = number(3.0, greater_than(0, "the pull ends at gamma times strength"))
 
@@ -105,6 +107,7 @@ class SCAD(Regularizer):
     has_prox: ClassVar[bool] = True
     convex: ClassVar[bool] = False
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
     gamma: Number = number(3.7, greater_than(2, "the bend between strength and gamma·strength needs room"))
 
@@ -137,6 +140,7 @@ class LogSum(Regularizer):
     has_prox: ClassVar[bool] = True
     convex: ClassVar[bool] = False
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
     delta: Number = number(1.0, greater_than(0, "weights are measured in it"))
 
@@ -168,6 +172,7 @@ class LHalf(Regularizer):
     has_prox: ClassVar[bool] = True
     convex: ClassVar[bool] = False
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
@@ -200,6 +205,7 @@ class L0(Regularizer):
     has_prox: ClassVar[bool] = True
     convex: ClassVar[bool] = False
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
@@ -231,6 +237,7 @@ class CappedL1(Regularizer):
     has_prox: ClassVar[bool] = True
     convex: ClassVar[bool] = False
     separable: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
     cap: Number = number(1.0, greater_than(0, "with none, every weight would be beyond it"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,8 +59,12 @@ class Made(Regularizer):
         return self.term.separable
 
     @property
-    def metric(self) -> str:
-        return getattr(self.term, "metric", "entry")
+    def even(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.term.even
+
+    @property
+    def metric(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.term.metric
 
     def _needs_prox(self) -> None:
         if not self.has_prox:
@@ -88,6 +92,7 @@ class Towards(Made):
     array([1., 3.])
     """
 
+    even: ClassVar[bool] = False
     term: Regularizer = field(metadata=MEMBER)
     reference: Number = number()
 

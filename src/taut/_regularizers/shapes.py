@@ -189,6 +189,7 @@ class TotalVariation(Regularizer):
 
     smooth: ClassVar[bool] = False
     has_prox: ClassVar[bool] = True
+    ordered: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
     axis: int = 0
 

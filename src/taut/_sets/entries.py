@@ -51,6 +51,7 @@ class LInfBall(Constraint):
 
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+    after_cone: ClassVar[bool] = True
     radius: Number = number(1.0, errors.not_negative)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:

@@ -33,6 +33,7 @@ class Monotone(Constraint):
     """
 
     convex: ClassVar[bool] = True
+    ordered: ClassVar[bool] = True
     increasing: bool = True
     axis: int | None = errors.axis_field()
 

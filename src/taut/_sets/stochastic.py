@@ -23,6 +23,7 @@ class StochasticRows(Constraint):
     """
 
     convex: ClassVar[bool] = True
+    nonneg: ClassVar[bool] = True
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         return sums.project_simplex(w, 1.0, _matrix_axis("StochasticRows", w, -1), step)
@@ -42,6 +43,7 @@ class StochasticColumns(Constraint):
     """
 
     convex: ClassVar[bool] = True
+    nonneg: ClassVar[bool] = True
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         return sums.project_simplex(w, 1.0, _matrix_axis("StochasticColumns", w, -2), step)
@@ -69,6 +71,7 @@ class DoublyStochastic(Constraint):
     """
 
     convex: ClassVar[bool] = True
+    nonneg: ClassVar[bool] = True
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         return doubly.project_doubly_stochastic(self._square(w), step)

@@ -46,6 +46,7 @@ class Simplex(Constraint):
     """
 
     convex: ClassVar[bool] = True
+    nonneg: ClassVar[bool] = True
     total: Number = number(1.0, _above_zero)
     axis: int | tuple[int, ...] | None = errors.axis_field()
 

@@ -16,6 +16,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from taut.functional import intersection
 from taut.functional._dtype import Array, Number, namespace, narrow, number, real, widen
 from taut.functional._norms import root_sum_squares, spike
@@ -152,6 +154,13 @@ def solve(w: Array, step: Number | None, shrinkage: Shrinkage | None, region: Re
     return intersection.nearest(xp, u, s, region.bounds, balls)
 
 
+def without_zero(region: Region) -> bool:
+    """Whether the bounds are known to leave 0 out somewhere; nothing is known of tracers."""
+    low, high = region.bounds
+    known = [isinstance(b, float | int | np.ndarray) for b in (low, high)]
+    return (known[0] and bool(np.any(np.asarray(low) > 0))) or (known[1] and bool(np.any(np.asarray(high) < 0)))
+
+
 def why_never(
     shrinkage: Callable[[tuple[int, ...]], Shrinkage | None],
     region: Callable[[tuple[int, ...]], Region | None],
@@ -187,7 +196,7 @@ def _check_centre(region: Region, shape: tuple[int, ...]) -> None:
     if all(isinstance(b, float | int | None) for b in (low, high)):
         least = max(low or 0.0, -(high if high is not None else 0.0), 0.0)
         for axes, (_, radius) in region.norms.items():
-            size = math.prod(shape[a] for a in axes)
+            size = math.prod([shape[a] for a in axes])
             if isinstance(radius, float | int) and least * math.sqrt(size) > radius:
                 raise ValueError(
                     f"No weights are feasible: {size} entries of size {least:g} or more have a norm of at least "
