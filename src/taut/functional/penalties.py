@@ -6,9 +6,10 @@ float16's largest number, 65504, in an ordinary layer.
 
 from __future__ import annotations
 
+from taut.functional._control import constant
 from taut.functional._dtype import Array, Number, beside, namespace, number, real, widen
 from taut.functional._entry import size
-from taut.functional._norms import root_sum_squares
+from taut.functional._norms import positive, root_sum_squares
 
 
 def l1(w: Array, strength: Number = 1.0) -> Array:
@@ -87,6 +88,8 @@ def mutual_coherence(w: Array, factor: Number, rows: bool) -> Array:
     n = x.shape[0]
     if n < 2:
         return xp.sum(x * 0) * number(xp, factor, x)
+    # Brought to about length 1 first, with a constant: the derivative of x/‖x‖ of tiny rows is made of 1/‖x‖².
+    x = x / constant(positive(xp, xp.astype(root_sum_squares(xp, x, (1,)), x.dtype)))
     norm = xp.astype(root_sum_squares(xp, x, (1,)), x.dtype)
     unit = x / xp.where(norm == 0, xp.ones_like(norm), norm)
     cosines = unit @ xp.matrix_transpose(unit)  # (n, n)
