@@ -12,6 +12,7 @@ from taut._term import number
 from taut.functional import activity, nonconvex
 from taut.functional._axes import Axes
 from taut.functional._dtype import Array, Number
+from taut.functional.bounded import best_between
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,11 @@ class MCP(Regularizer):
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
         return nonconvex.firm_threshold(w, step, self.strength, self.gamma)
 
+    def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
+        """`prox` between bounds that contain 0."""
+        free = self.prox(w, step)
+        return best_between(w, step, low, high, free, lambda z: nonconvex.mcp(z, self.strength, self.gamma, each=True))
+
 
 @dataclass(frozen=True, eq=False)
 class SCAD(Regularizer):
@@ -117,6 +123,13 @@ class SCAD(Regularizer):
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
         return nonconvex.scad_threshold(w, step, self.strength, self.gamma)
 
+    def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
+        """`prox` between bounds that contain 0."""
+        free = self.prox(w, step)
+        return best_between(
+            w, step, low, high, free, lambda z: nonconvex.scad(z, self.strength, self.gamma, each=True), self.strength
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class LogSum(Regularizer):
@@ -150,6 +163,13 @@ class LogSum(Regularizer):
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
         return nonconvex.log_threshold(w, step, self.strength, self.delta)
 
+    def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
+        """`prox` between bounds that contain 0."""
+        free = self.prox(w, step)
+        return best_between(
+            w, step, low, high, free, lambda z: nonconvex.log_sum(z, self.strength, self.delta, each=True)
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class LHalf(Regularizer):
@@ -180,6 +200,11 @@ class LHalf(Regularizer):
 
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
         return nonconvex.half_threshold(w, step, self.strength)
+
+    def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
+        """`prox` between bounds that contain 0."""
+        free = self.prox(w, step)
+        return best_between(w, step, low, high, free, lambda z: nonconvex.l_half(z, self.strength, each=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +239,11 @@ class L0(Regularizer):
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
         return nonconvex.hard_threshold(w, step, self.strength)
 
+    def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
+        """`prox` between bounds that contain 0."""
+        free = self.prox(w, step)
+        return best_between(w, step, low, high, free, lambda z: nonconvex.l0(z, self.strength, each=True))
+
 
 @dataclass(frozen=True, eq=False)
 class CappedL1(Regularizer):
@@ -246,6 +276,19 @@ class CappedL1(Regularizer):
 
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
         return nonconvex.capped_threshold(w, step, self.strength, self.cap)
+
+    def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
+        """`prox` between bounds that contain 0."""
+        free = self.prox(w, step)
+        return best_between(
+            w,
+            step,
+            low,
+            high,
+            free,
+            lambda z: nonconvex.capped_l1(z, self.strength, self.cap, each=True),
+            self.strength,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,20 +13,22 @@ from taut.functional._norms import positive
 from taut.functional.proximal import soft
 
 
-def mcp(w: Array, strength: Number, gamma: Number) -> Array:
+def mcp(w: Array, strength: Number, gamma: Number, each: bool = False) -> Array:
     """The minimax concave penalty: Σ λ|w| − w²/(2γ) up to |w| = γλ, and γλ²/2 beyond.
 
     Args:
         w: weights, any shape.
         strength: λ ≥ 0, a number or broadcastable to ``w``.
         gamma: γ > 0; the larger, the nearer to L1.
+        each: by entry, rather than their sum.
 
     >>> float(mcp([-3.0, 0.5], 1.0, 2.0))
     1.4375
     """
     xp, _, x, lam, g = ready(w, strength, gamma)
     a = size(xp, x)
-    return xp.sum(xp.where(a <= g * lam, lam * a - a * a / (2 * g), g * lam * lam / 2))
+    value = xp.where(a <= g * lam, lam * a - a * a / (2 * g), g * lam * lam / 2)
+    return value if each else xp.sum(value)
 
 
 def firm_threshold(w: Array, step: Number, strength: Number, gamma: Number) -> Array:
@@ -59,13 +61,14 @@ def firm(xp: Namespace, x: Array, s: Array, lam: Array, g: Array) -> Array:
     return xp.where(size(xp, x) <= edge, xp.where(concave, xp.zeros_like(line), line), x)
 
 
-def scad(w: Array, strength: Number, gamma: Number) -> Array:
+def scad(w: Array, strength: Number, gamma: Number, each: bool = False) -> Array:
     """Smoothly clipped absolute deviation: λ|w| up to λ, bending over until γλ, then λ²(γ+1)/2.
 
     Args:
         w: weights, any shape.
         strength: λ ≥ 0, a number or broadcastable to ``w``.
         gamma: γ > 2.
+        each: by entry, rather than their sum.
 
     >>> float(scad([-3.0, 0.5], 1.0, 3.0))
     2.5
@@ -73,7 +76,8 @@ def scad(w: Array, strength: Number, gamma: Number) -> Array:
     xp, _, x, lam, g = ready(w, strength, gamma)
     a = size(xp, x)
     bend = (2 * g * lam * a - a * a - lam * lam) / (2 * (g - 1))
-    return xp.sum(xp.where(a <= lam, lam * a, xp.where(a <= g * lam, bend, lam * lam * (g + 1) / 2)))
+    value = xp.where(a <= lam, lam * a, xp.where(a <= g * lam, bend, lam * lam * (g + 1) / 2))
+    return value if each else xp.sum(value)
 
 
 def scad_threshold(w: Array, step: Number, strength: Number, gamma: Number) -> Array:
@@ -107,19 +111,21 @@ def scad_threshold(w: Array, step: Number, strength: Number, gamma: Number) -> A
     return narrow(xp, xp.where(a > edge, far, near), w.dtype)
 
 
-def log_sum(w: Array, strength: Number, delta: Number) -> Array:
+def log_sum(w: Array, strength: Number, delta: Number, each: bool = False) -> Array:
     """The sum of logarithms: strength·Σ log(1 + |w|/δ).
 
     Args:
         w: weights, any shape.
         strength: ≥ 0, a number or broadcastable to ``w``.
         delta: δ > 0, the size below which it is about linear.
+        each: by entry, rather than their sum.
 
     >>> round(float(log_sum([1.0, 0.0], 1.0, 1.0)), 4)
     0.6931
     """
     xp, _, x, lam, d = ready(w, strength, delta)
-    return xp.sum(lam * xp.log1p(size(xp, x) / d))
+    value = lam * xp.log1p(size(xp, x) / d)
+    return value if each else xp.sum(value)
 
 
 def log_threshold(w: Array, step: Number, strength: Number, delta: Number) -> Array:
@@ -152,19 +158,21 @@ def log_threshold(w: Array, step: Number, strength: Number, delta: Number) -> Ar
     return narrow(xp, signed(xp, x, _unless_idle(xp, z, a, t)), w.dtype)
 
 
-def l_half(w: Array, strength: Number) -> Array:
+def l_half(w: Array, strength: Number, each: bool = False) -> Array:
     """The sum of square roots: strength·Σ √|w|. At zero its gradient is taken to be 0.
 
     Args:
         w: weights, any shape.
         strength: ≥ 0, a number or broadcastable to ``w``.
+        each: by entry, rather than their sum.
 
     >>> float(l_half([-4.0, 0.0], 1.0))
     2.0
     """
     xp, _, x, lam = ready(w, strength)
     a = size(xp, x)
-    return xp.sum(lam * xp.where(a > 0, xp.sqrt(positive(xp, a)), a))
+    value = lam * xp.where(a > 0, xp.sqrt(positive(xp, a)), a)
+    return value if each else xp.sum(value)
 
 
 def half_threshold(w: Array, step: Number, strength: Number) -> Array:
@@ -191,18 +199,20 @@ def half_threshold(w: Array, step: Number, strength: Number) -> Array:
     return narrow(xp, signed(xp, x, _unless_idle(xp, z, a, t)), w.dtype)
 
 
-def l0(w: Array, strength: Number) -> Array:
+def l0(w: Array, strength: Number, each: bool = False) -> Array:
     """The number of weights that are not zero: Σ strength·[w ≠ 0]. Its gradient is 0.
 
     Args:
         w: weights, any shape.
         strength: ≥ 0, a number or broadcastable to ``w``.
+        each: by entry, rather than their sum.
 
     >>> float(l0([-4.0, 0.0], 0.5))
     0.5
     """
     xp, _, x, lam = ready(w, strength)
-    return xp.sum(lam * xp.sign(x) * xp.sign(x))
+    value = lam * xp.sign(x) * xp.sign(x)
+    return value if each else xp.sum(value)
 
 
 def hard_threshold(w: Array, step: Number, strength: Number) -> Array:
@@ -223,20 +233,22 @@ def hard_threshold(w: Array, step: Number, strength: Number) -> Array:
     return narrow(xp, xp.where(size(xp, x) <= xp.sqrt(2 * s * lam), xp.zeros_like(x), x), w.dtype)
 
 
-def capped_l1(w: Array, strength: Number, cap: Number) -> Array:
+def capped_l1(w: Array, strength: Number, cap: Number, each: bool = False) -> Array:
     """L1 up to a size: strength·Σ min(|w|, cap).
 
     Args:
         w: weights, any shape.
         strength: ≥ 0, a number or broadcastable to ``w``.
         cap: > 0.
+        each: by entry, rather than their sum.
 
     >>> float(capped_l1([-3.0, 0.5], 1.0, 2.0))
     2.5
     """
     xp, _, x, lam, c = ready(w, strength, cap)
     a = size(xp, x)
-    return xp.sum(lam * xp.where(a < c, a, c))
+    value = lam * xp.where(a < c, a, c)
+    return value if each else xp.sum(value)
 
 
 def capped_threshold(w: Array, step: Number, strength: Number, cap: Number) -> Array:
