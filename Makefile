@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export KERAS_BACKEND := jax
 export JAX_PLATFORMS := cpu
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench gallery clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ format: $(VENV)/.test  ## put the code in order, and the sources that the docume
 
 bench: $(VENV)/.bench .venv-keras/.ready  ## measure every figure of the README beside its peers
 	$(BIN)/python -m benchmarks $(BENCH_FLAGS)
+
+gallery: $(VENV)/.test  ## draw docs/gallery, every term of the catalogue, from the table of the tests
+	$(BIN)/python -m docs.gallery
 
 clean:  ## remove the environments and caches
 	rm -rf .venv .venv-keras .pytest_cache .ruff_cache .hypothesis
