@@ -350,7 +350,10 @@ def bind(
             _check(_show(regularizer), entry.path, lambda w, r=regularizer, e=entry: r(w, fan_in=e.fan_in), entry.shape)
         prox = regularizer if mode == "proximal" else None
         if prox is not None or constraint is not None:
-            why = joint.known(prox, constraint)
+            try:
+                why = joint.known(prox, constraint, entry.shape, entry.fan_in)
+            except ValueError:  # a term that does not fit the shape at all: the check below says so
+                why = None
             if why is not None:
                 raise ValueError(f"{entry.path}: {why}")
         coupled = constraint is not None and constraint.convex and not constraint.separable
