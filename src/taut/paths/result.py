@@ -75,6 +75,8 @@ class Path:
         metric: the score that points are chosen by; on held-out rows it is ``scores["val_" + metric]``.
         higher_is_better: of that score.
         finite: (points, seeds, folds), whether a net's weights are finite. Scores of one that is not are NaN.
+        converged: (points, seeds, folds), whether a net reached the optimum of its objective; None where that is not
+            sought (all but full batches of one layer with a convex objective).
         seed: the first seed; net (point, seed, fold) begins and visits its rows as ``fit`` after ``set_random_seed``.
         seeds: all of them.
         folds: (training rows, held-out rows) of each fold; empty without folds.
@@ -96,6 +98,7 @@ class Path:
     metric: str
     higher_is_better: bool
     finite: np.ndarray
+    converged: np.ndarray | None
     seed: int
     seeds: tuple[int, ...]
     folds: tuple[tuple[np.ndarray, np.ndarray], ...]

@@ -19,6 +19,7 @@ from taut.paths import strengths as listing
 from taut.paths._begin import Begin, Chosen
 from taut.paths._memory import parsed
 from taut.paths._nets import Nets
+from taut.paths._optimum import solvable, solve
 from taut.paths._refit import Recipe
 from taut.paths.largest import Trial, largest
 from taut.paths.result import Path
@@ -71,7 +72,8 @@ def path(
             a splitter of scikit-learn, pairs of row numbers, or None to hold out nothing.
         seeds: how many (``seed``, ``seed`` + 1, ...), or a list.
         epochs: passes over the rows.
-        batch_size: rows a step, or "full" for all of them.
+        batch_size: rows a step, or "full" for all of them. With "full", nets of one Dense layer whose objective is convex
+            go on after the epochs to its optimum, by accelerated proximal gradient.
         validation_data: (x, y) or (x, y, sample_weight) that points are scored on, in place of folds.
         groups: one label a row; rows of one group are held out together.
         sample_weight: one weight ≥ 0 a row, in training and in the held-out losses.
@@ -156,6 +158,12 @@ def path(
     trained = begin.nets(plans, chosen)
     counted = len(drawn) * max(1, len(pairs))
     record, interrupted, stopped = _train(trained, epochs, patience, score, counted, len(drawn), progress)
+    arrived = None
+    if size is None and not interrupted and all(solvable(model, plan) for plan in plans):
+        try:
+            arrived = solve(trained)
+        except KeyboardInterrupt:
+            interrupted = True
     return collect(
         trained,
         record,
@@ -164,6 +172,7 @@ def path(
         score,
         seeds=drawn,
         folds=tuple(pairs),
+        arrived=arrived,
         interrupted=interrupted,
         stopped=stopped,
         feature_names=_columns_of(x),
