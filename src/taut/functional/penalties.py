@@ -13,7 +13,10 @@ from taut.functional._norms import positive, root_sum_squares
 
 
 def l1(w: Array, strength: Number = 1.0) -> Array:
-    """The sum of absolute values: Σ strength·|w|. At zero the gradient is 0.
+    """The sum of absolute values: Σ strength·|w|.
+
+    At zero PyTorch takes the gradient to be 0, and JAX strength·1, as Keras on JAX does: Keras's own runs are followed
+    by gradient (docs/decisions/045). By its proximal map, which is the default, the question does not arise.
 
     Args:
         w: weights, any shape.
@@ -24,7 +27,7 @@ def l1(w: Array, strength: Number = 1.0) -> Array:
     """
     xp = namespace(w, strength)
     x = widen(xp, real(xp, w))
-    return xp.sum(size(xp, x) * number(xp, strength, x))
+    return xp.sum(xp.abs(x) * number(xp, strength, x))
 
 
 def l2(w: Array, strength: Number = 1.0) -> Array:
