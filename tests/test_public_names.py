@@ -13,6 +13,7 @@ TOP = {
     "__version__",
     "activations",
     "compact",
+    "compare",
     "constraints",
     "functional",
     "initializers",
@@ -54,7 +55,7 @@ INSIDE = {
     "CategoricalCrossentropy SparseCategoricalCrossentropy MeanAbsoluteError MeanSquaredError",
     "models": "Sequential load_model",
     "optimizers": f"{CODEC} Optimizer Optax SGD Adam AdamW RMSprop Adagrad",
-    "paths": "Many Path Point Stability Table path train_many",
+    "paths": "Comparison Many Path Point Stability Table compare path train_many",
     "regularizers": f"{CODEC} Regularizer Acting Sum Plain as_regularizer L1 L2 L1L2 OrthogonalRegularizer GroupLasso "
     "l1 l2 l1l2 l1_l2 orthogonal_regularizer group_lasso "
     "CappedL1 Entropy ExclusiveLasso GroupLInf GroupMCP HoyerSquare Huber KLSparsity L0 LHalf LogSum MCP SCAD "

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getat
     from taut._term import stack
     from taut.layers import Input
     from taut.model import Sequential, compact, load_model
-    from taut.paths import path
+    from taut.paths import compare, path
 
 __all__ = [
     "Input",
@@ -40,6 +40,7 @@ __all__ = [
     "__version__",
     "activations",
     "compact",
+    "compare",
     "constraints",
     "functional",
     "initializers",
@@ -61,6 +62,7 @@ _HOMES = {
     "Input": "taut.layers",
     "Sequential": "taut.model",
     "compact": "taut.model",
+    "compare": "taut.paths",
     "load_model": "taut.model",
     "path": "taut.paths",
     "stack": "taut._term",

@@ -1,4 +1,4 @@
-"""taut from a shell: `taut demo`, `taut terms`, `taut fit`, `taut predict`, `taut report`."""
+"""taut from a shell: `taut demo`, `terms`, `fit`, `path`, `compare`, `predict` and `report`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from taut import __version__
-from taut.cli import demo, fit, predict, report, terms_command
+from taut.cli import compare, demo, fit, path, predict, report, terms_command
 from taut.cli._command import note
 
 __all__ = ["main"]
@@ -51,5 +51,13 @@ def _show_warnings_as_notes(ctx: click.Context) -> None:
     ctx.call_on_close(lambda: setattr(warnings, "showwarning", before))
 
 
-for _command in (demo.demo, terms_command.terms, fit.fit, predict.predict, report.report):
+for _command in (
+    demo.demo,
+    terms_command.terms,
+    fit.fit,
+    path.path,
+    compare.compare,
+    predict.predict,
+    report.report,
+):
     main.add_command(_command)

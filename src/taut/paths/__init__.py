@@ -1,9 +1,10 @@
 """Many strengths trained side by side in one program, and choosing among them."""
 
 from taut.paths.choice import Point
+from taut.paths.comparing import Comparison, compare
 from taut.paths.many import Many, train_many
 from taut.paths.result import Path, Stability
 from taut.paths.run import path
 from taut.paths.table import Table
 
-__all__ = ["Many", "Path", "Point", "Stability", "Table", "path", "train_many"]
+__all__ = ["Comparison", "Many", "Path", "Point", "Stability", "Table", "compare", "path", "train_many"]

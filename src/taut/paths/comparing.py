@@ -1,0 +1,455 @@
+"""``taut.compare``: every kind of term at its own best strength, on a user's data, side by side.
+
+Each kind is chosen by its scores on held-out folds of one part of the rows, trained once more on all of that part, and
+measured on the other part, which touched neither.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from taut import _reports, errors, utils
+from taut._extras import require
+from taut.layers import Layer
+from taut.model import Sequential
+from taut.model.sequential import _integer
+from taut.paths import folds as folding
+from taut.paths._fresh import fresh
+from taut.paths.choice import Point
+from taut.paths.kinds import Kind, chosen, with_dropout
+from taut.paths.result import Path
+from taut.paths.run import path
+from taut.paths.scoring import Score
+from taut.paths.table import Table
+from taut.paths.varying import terms_at
+
+__all__ = ["Comparison", "Row", "compare"]
+
+DRAWS = 5  # of the noise on each test row
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of term at its best strength.
+
+    Attributes:
+        kind: "none", "l1", "l2", ...
+        term: the term, with its number.
+        strength: the number; NaN for a kind that has none.
+        score: the mean on the folds that it was chosen by.
+        error: the standard error of that mean.
+        train, test: scores of the net trained on all rows but the test rows.
+        gap: how much better the training rows are than the test rows, ≥ 0 for a net that learnt by heart.
+        noisy: the score on test rows with noise added to every input.
+        zeros: the share of exact zeros among all kernels' weights.
+        inputs: how many inputs the first kernel uses; None without a kernel.
+        sentence: what happened and when to use it.
+    """
+
+    kind: str
+    term: str
+    strength: float
+    score: float
+    error: float
+    train: float
+    test: float
+    gap: float
+    noisy: float
+    zeros: float
+    inputs: int | None
+    sentence: str
+
+
+@dataclass(eq=False)
+class Comparison:
+    """What ``taut.compare`` gives: one row a kind of term, the nets and the paths behind it.
+
+    Attributes:
+        rows: in the order in which they were tried.
+        metric: the score.
+        higher_is_better: of that score.
+        noise: standard deviation of the noise behind ``noisy``, in those of each input.
+        test_rows: how many rows they are measured on.
+        models: by kind, the net at its best strength, trained on all rows but the test rows.
+        paths: by kind, the path that the strength was chosen from ("dropout": of the best rate).
+        feature_names: of the inputs, or None.
+        interrupted: whether Ctrl-C ended it before every kind was tried.
+        seconds: how long it took.
+    """
+
+    rows: list[Row]
+    metric: str
+    higher_is_better: bool
+    noise: float
+    test_rows: int
+    models: dict[str, Sequential] = field(repr=False)
+    paths: dict[str, Path] = field(repr=False)
+    feature_names: tuple[str, ...] | None = None
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, kind: str) -> Row:
+        for row in self.rows:
+            if row.kind == kind:
+                return row
+        raise KeyError(errors.unknown("kind of term", kind, [row.kind for row in self.rows]))
+
+    def best(self) -> Row:
+        """The kind with the best score on the folds (never by the test rows, which only measure)."""
+        sign = 1 if self.higher_is_better else -1
+        scored = [row for row in self.rows if np.isfinite(row.score)]
+        if not scored:
+            raise ValueError("no kind of term has a finite score; a smaller learning rate usually puts this right.")
+        return max(scored, key=lambda row: sign * row.score)
+
+    def table(self) -> Table:
+        """One row a kind: its term, its score on the folds with the standard error, and what was measured."""
+        name = self.metric
+        columns: dict[str, list[Any]] = {
+            "kind": [r.kind for r in self.rows],
+            "term": [r.term for r in self.rows],
+            f"val_{name}": [r.score for r in self.rows],
+            f"val_{name}_se": [r.error for r in self.rows],
+            f"train_{name}": [r.train for r in self.rows],
+            f"test_{name}": [r.test for r in self.rows],
+            "gap": [r.gap for r in self.rows],
+            "noisy": [r.noisy for r in self.rows],
+            "zeros": [r.zeros for r in self.rows],
+        }
+        if all(r.inputs is not None for r in self.rows):
+            columns["inputs"] = [r.inputs for r in self.rows]
+        return Table({key: np.asarray(values) for key, values in columns.items()})
+
+    def __str__(self) -> str:
+        lines = [str(self.table()), ""]
+        lines += [f"{row.kind}: {row.sentence}" for row in self.rows]
+        return "\n".join(lines)
+
+    def to_html(self, file: Any, title: str | None = None) -> None:
+        """Write the comparison to one HTML file that needs nothing else: no network, no other file.
+
+        Raises:
+            ModuleNotFoundError: plotly is not installed.
+        """
+        rows = [
+            {
+                "kind": r.kind,
+                "strength": r.term,
+                "score": r.score,
+                "error": r.error if np.isfinite(r.error) else None,
+                "gap": r.gap,
+                "noise": r.noisy if np.isfinite(r.noisy) else None,
+                "sparsity": r.zeros,
+                "sentence": r.sentence,
+            }
+            for r in self.rows
+        ]
+        lead = (
+            f"Each kind of term at its own best strength, chosen on held-out folds. Gap and noise are measured on "
+            f"{self.test_rows} rows that touched neither training nor choice; the noise is {self.noise:g} of each "
+            f"input's standard deviation."
+        )
+        options = {} if title is None else {"title": title}
+        _reports.writer("comparison")(
+            rows, file, metric=self.metric, higher_is_better=self.higher_is_better, lead=lead, **options
+        )
+
+
+def compare(
+    model: Sequential,
+    x: Any,
+    y: Any,
+    *,
+    kinds: Sequence[str] | None = None,
+    strengths: int = 8,
+    folds: Any = 3,
+    seeds: int = 1,
+    epochs: int = 40,
+    batch_size: Any = 32,
+    rule: str = "max",
+    test_fraction: float = 0.25,
+    test_data: Any = None,
+    groups: Any = None,
+    metric: str | None = None,
+    noise: float = 0.5,
+    verbose: Any = "auto",
+    seed: int | None = None,
+    memory: Any = None,
+) -> Comparison:
+    """Which kind of term, and how strong: each at its own best strength on your data, in one table.
+
+    Args:
+        model: the architecture, compiled; it is not changed, and its own terms are left out.
+        x, y: rows and labels, as ``fit`` takes them.
+        kinds: which to try, out of "l1", "l2", "l1l2", "groups", "bias", "activity", "max_norm", "box", "non_neg" and
+            "dropout"; None for all. "none" is always there, as the measure of the others.
+        strengths: how many of each kind, from the largest useful one down.
+        folds, seeds, epochs, batch_size, groups, metric, seed, memory: see ``taut.path``.
+        rule: "max" or "one_se", by which each kind's strength is chosen.
+        test_fraction: of the rows, measured on and used for nothing else; stratified by class, whole ``groups`` together.
+        test_data: (x, y) in place of a part of the rows.
+        noise: standard deviation of the Gaussian noise of the column ``noisy``, in standard deviations of each input.
+        verbose: 0 silent, 1 a progress bar, "auto" a bar on a terminal.
+
+    Returns:
+        A `Comparison`. Ctrl-C ends it after the last whole kind, and what there is is returned.
+
+    Raises:
+        ValueError: a kind that there is not, a test part without rows, and everything that ``taut.path`` refuses.
+
+    >>> import numpy as np
+    >>> import taut
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((80, 5)).astype("float32")
+    >>> y = 2 * x[:, 0] - x[:, 1]
+    >>> model = taut.Sequential([taut.layers.Dense(1, input_shape=(5,))])
+    >>> model.compile(taut.optimizers.SGD(0.1), "mse")
+    >>> found = taut.compare(model, x, y, kinds=["l1"], strengths=3, epochs=30, batch_size="full", seed=0, verbose=0)
+    >>> found.table()["kind"].tolist(), found["l1"].inputs < 5
+    (['none', 'l1'], True)
+    """
+    began = time.perf_counter()
+    if not isinstance(model, Sequential):
+        raise TypeError(f"model={errors.shown(model)}, expected a taut.Sequential.")
+    wanted, count = chosen(kinds), _integer("strengths", strengths, 1)
+    if not noise >= 0 or not np.isfinite(noise):
+        raise ValueError(f"noise={noise!r}, expected a finite number ≥ 0.")
+    first = utils.draw_seed() if seed is None else _integer("seed", seed, 0)
+    score = Score.of(model, metric)
+    names = _names(x)
+    rows = _Rows.split(model, x, y, test_fraction, test_data, groups, first)
+    bare = _bare(model, first)
+    places = _places(bare)
+    options = {
+        "folds": _even(folds, bare, rows, first),
+        "seeds": seeds,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "groups": rows.groups,
+        "metric": score.name,
+        "seed": first,
+        "memory": memory,
+        "verbose": 0,
+    }
+    out = Comparison([], score.name, score.higher, float(noise), len(rows.test_x), {}, {}, names)
+    tried = [(kind, vary) for kind in wanted if (vary := kind.vary(*places)) is not None]
+    shown = verbose == 1 or (verbose == "auto" and sys.stderr.isatty())
+    bar = tqdm(tried, disable=not shown, unit="kind", leave=False)
+    try:
+        for kind, vary in bar:
+            bar.set_description(kind.name)
+            paths = _paths(kind, vary, bare, rows, count, options)
+            _add(out, kind, paths, bare, rows, rule, score)
+    except KeyboardInterrupt:
+        if not out.rows:
+            raise
+        out.interrupted = True
+    finally:
+        bar.close()
+    out.seconds = time.perf_counter() - began
+    return out
+
+
+# --- the rows -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is chosen by, and what is only measured on."""
+
+    x: np.ndarray
+    y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    groups: np.ndarray | None
+
+    @classmethod
+    def split(cls, model: Sequential, x: Any, y: Any, fraction: float, given: Any, groups: Any, seed: int) -> _Rows:
+        if given is not None and (not isinstance(given, tuple | list) or len(given) != 2):
+            raise TypeError(f"test_data={errors.shown(given)}, expected a pair (x, y).")
+        job = model.prepare(x, y, None, None, None, given)
+        x, y = np.asarray(job.data.x), np.asarray(job.data.y)
+        groups = None if groups is None else np.asarray(groups)
+        if job.validation is not None:
+            return cls(x, y, np.asarray(job.validation.x), np.asarray(job.validation.y), groups)
+        if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction < 1:
+            raise ValueError(f"test_fraction={fraction!r}, expected a share of the rows in (0, 1), or give test_data.")
+        classes = folding.classes_of(job.program.loss, y)
+        if groups is not None and groups.shape != (len(x),):
+            raise ValueError(f"groups: has shape {groups.shape}, expected {(len(x),)}: one label a row.")
+        sk = require("sklearn.model_selection", "Splitting rows into a test part and the rest")
+        if groups is not None:
+            splitter = sk.GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+            train, test = next(splitter.split(x, classes, groups))
+        else:
+            try:
+                train, test = sk.train_test_split(
+                    np.arange(len(x)), test_size=fraction, random_state=seed, stratify=classes
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f"test_fraction={fraction} of {len(x)} rows cannot be split off: {error} Give test_data=(x, y), or "
+                    f"merge the smallest classes."
+                ) from error
+        kept = None if groups is None else groups[train]
+        return cls(x[train], y[train], x[test], y[test], kept)
+
+
+def _names(x: Any) -> tuple[str, ...] | None:
+    names = getattr(x, "columns", None)
+    return None if names is None or callable(names) else tuple(str(name) for name in names)
+
+
+def _even(folds: Any, bare: Sequential, rows: _Rows, seed: int) -> Any:
+    """Counted folds with as many rows each, by leaving out the one or two that some have more: nets of folds of one size
+    share a compiled program, which is what takes the time here."""
+    if not isinstance(folds, int) or isinstance(folds, bool):
+        return folds
+    assert bare.loss is not None
+    pairs = folding.split(folds, len(rows.x), folding.classes_of(bare.loss, rows.y), rows.groups, seed)
+    if rows.groups is not None:  # sizes may be far apart
+        return pairs
+    train, held = (min(len(pair[side]) for pair in pairs) for side in (0, 1))
+    return [(one[:train], other[:held]) for one, other in pairs]
+
+
+# --- the nets -------------------------------------------------------------------------------------------------------------
+
+
+def _bare(model: Sequential, seed: int) -> Sequential:
+    """The architecture without any term."""
+    bare, _ = fresh(model, seed, project=False)
+    bare.attach({"*": None})
+    for name in dict.fromkeys(bare._names):
+        bare.attach({f"{name}/activity": None})
+    for entry in bare.plan.units:
+        bare.attach({entry.path: None})
+    return bare
+
+
+def _places(bare: Sequential) -> tuple[list[str], list[str], list[str]]:
+    """The paths of kernels, biases, and the outputs of hidden layers with a kernel."""
+    entries = [e for e in bare.plan.entries if e.trainable]
+    kernels = [e.path for e in entries if e.role == "kernel"]
+    biases = [e.path for e in entries if e.role == "bias"]
+    hidden = [f"{path.partition('/')[0]}/activity" for path in kernels[:-1]]
+    return kernels, biases, list(dict.fromkeys(hidden))
+
+
+def _paths(
+    kind: Kind, vary: Mapping[str, Any], bare: Sequential, rows: _Rows, count: int, options: dict[str, Any]
+) -> list[tuple[Path, float | None]]:
+    """The path of a kind; of dropout one for each rate, with the rate."""
+    if kind.name == "dropout":
+        assert kind.numbers is not None
+        return [(path(with_dropout(bare, rate), rows.x, rows.y, vary, [0.0], **options), rate) for rate in kind.numbers]
+    strengths: Any = count if kind.numbers is None else list(kind.numbers)
+    return [(path(bare, rows.x, rows.y, vary, strengths, **options), None)]
+
+
+def _add(
+    out: Comparison,
+    kind: Kind,
+    paths: list[tuple[Path, float | None]],
+    bare: Sequential,
+    rows: _Rows,
+    rule: str,
+    score: Score,
+) -> None:
+    """Choose, measure; one more row."""
+    found: list[tuple[Path, Point, float]] = []
+    for one, rate in paths:
+        point = one.best() if len(one) == 1 else one.best(rule)
+        found.append((one, point, next(iter(point.strengths.values())) if rate is None else rate))
+    chosen_path, point, number = max(found, key=lambda item: score.sign * item[1].score)
+    net = _net(chosen_path, point)
+    # Scores need no terms: one compiled program measures the nets of all kinds.
+    bare.set_weights(net.get_weights())
+    plain = bare if all(isinstance(layer, Layer) for layer in net.layers) else net
+    kernels = [np.asarray(net.params[e.path]) for e in net.plan.entries if e.role == "kernel"]
+    first = next((e for e in net.plan.entries if e.role == "kernel"), None)
+    train, test = _measured(plain, rows.x, rows.y, score), _measured(plain, rows.test_x, rows.test_y, score)
+    row = Row(
+        kind.name,
+        kind.shown(number),
+        float("nan") if kind.name in ("none", "non_neg") else float(number),
+        point.score,
+        point.error,
+        train,
+        test,
+        score.sign * (train - test),
+        _noisy(plain, rows, out.noise, score),
+        float(sum((w == 0).sum() for w in kernels) / max(1, sum(w.size for w in kernels))),
+        None if first is None else point.inputs,
+        "",
+    )
+    none = out.rows[0] if out.rows else row
+    sentence = _sentence(kind, row, none, score, rows.x.shape[1])
+    out.rows.append(dataclasses.replace(row, sentence=sentence))
+    out.models[kind.name], out.paths[kind.name] = net, chosen_path
+
+
+def _net(one: Path, point: Point) -> Sequential:
+    """The net of a point that was trained on all rows; it is the one that ``path.refit`` would train again."""
+    net, _ = fresh(one.model, one.seed, terms_at(one._entries, one.strengths[point.index].tolist()))
+    if net._split()[2] and not all(isinstance(layer, Layer) for layer in net.layers):
+        return one.refit(point)  # batch statistics are trained, too, and a path keeps parameters alone
+    net.set_weights([one.weights[path][point.index] for path in net.params])
+    return net
+
+
+def _measured(net: Sequential, x: np.ndarray, y: np.ndarray, score: Score) -> float:
+    return float(net.evaluate(x, y, batch_size=1024, verbose=0, return_dict=True)[score.name])
+
+
+def _noisy(net: Sequential, rows: _Rows, noise: float, score: Score) -> float:
+    """The score under noise, on the same draws for every kind."""
+    if rows.test_x.dtype.kind != "f":
+        return float("nan")  # numbers of rows to look up: noise on them means nothing
+    draw = np.random.default_rng(0)
+    spread = noise * rows.x.std(axis=0)
+    scores: list[float] = []
+    for _ in range(DRAWS):
+        x = (rows.test_x + spread * draw.standard_normal(rows.test_x.shape)).astype(np.float32)
+        scores.append(_measured(net, x, rows.test_y, score))
+    return float(np.mean(scores))
+
+
+# --- the sentences ----------------------------------------------------------------------------------------------------------
+
+
+def _sentence(kind: Kind, row: Row, bare: Row, score: Score, inputs: int) -> str:
+    """What the kind does, what it did, and when to use it."""
+    if row is bare or kind.name == "none":
+        return (
+            f"{kind.says}: {score.name} {row.train:.4g} on the training rows and {row.test:.4g} on the test rows; "
+            f"{kind.fits}."
+        )
+    did: list[str] = []
+    if row.zeros > 0:
+        did.append(f"{row.zeros:.0%} of the kernels' weights are exactly 0")
+    if row.inputs is not None and row.inputs < inputs:
+        did.append(f"{row.inputs} of {inputs} inputs are used")
+    did.append(_change(score, "test " + score.name, row.test, bare.test))
+    did.append(_change(score, "under noise", row.noisy, bare.noisy))
+    return f"{kind.says}. Here {', '.join(d for d in did if d)}; {kind.fits}."
+
+
+def _change(score: Score, what: str, now: float, before: float) -> str:
+    if not np.isfinite(now) or not np.isfinite(before):
+        return ""
+    change = score.sign * (now - before)
+    if abs(change) <= 1e-3 * max(abs(before), 1e-12):
+        return f"{what} stays at {now:.4g}"
+    return f"{what} goes from {before:.4g} to {now:.4g} ({'better' if change > 0 else 'worse'})"
