@@ -222,6 +222,7 @@ def test_every_step_of_a_page_has_every_text(path_page: str) -> None:
     for place, steps in found["texts"].items():
         assert len(steps) == found["steps"] == 8
         assert {len(texts) for texts in steps} == {moving.get(place, len(steps[0]))}
+    assert f'aria-valuetext="{escape(found["spoken"][found["start"]])}"' in path_page
     terms = [row[0] for row in found["texts"]["terms-table"]]
     assert terms[0] == "L1(l1=0.001)" and terms[-1] == "L1(l1=1.0)"  # each step has its own strength
 
@@ -276,7 +277,7 @@ def test_the_page_of_a_model_is_its_audit(tmp_path: Path) -> None:
     norms = np.sqrt(np.square(np.asarray(model.params["dense/kernel"], np.float64)).sum(axis=1))
     bars = found["charts"]["inputs-bars"]["data"][0]
     assert bars["x"] == pytest.approx(np.sort(norms)[::-1], rel=1e-5)
-    assert bars["customdata"][0] == label(["<b>a</b>", "b & c", "d"][int(np.argmax(norms))], 60)
+    assert bars["customdata"] == [label(["<b>a</b>", "b & c", "d"][i], 60) for i in np.argsort(-norms)]
     counted = found["charts"]["histogram-0"]["data"]
     zeros = int((np.asarray(model.params["dense/kernel"]) == 0).sum())
     assert sum(counted[0]["y"]) == 12 - zeros and counted[1]["y"] == [zeros]

@@ -203,6 +203,8 @@ def test_names_are_shown_and_never_run(tab: Any) -> None:
         one.run("document.querySelectorAll('img, main a, svg a, [onload], [onerror], main b:not(.scale b)').length")
         == 0
     )
+    one.move(3)
+    assert "Plain(<lambda>)" in one.run("document.getElementById('terms-table').textContent")
     shown = one.run("[...document.querySelectorAll('#inputs-table tbody th')].map(cell => cell.textContent)")
     assert {HOSTILE[0], HOSTILE[1], HOSTILE[2], HOSTILE[3], HOSTILE[6], HOSTILE[8]} <= set(shown)
     assert "two lines of it" in shown and "\ufffd half a pair" in shown and "\ufffdgnorw ti si" in shown

@@ -157,7 +157,7 @@ def _against_strength(scores: Scores, x: Sequence[float], ticks: Json, start: in
 def _told(scores: Scores) -> list[tuple[int, str]]:
     """The steps that stand out, each with all that it stands out for."""
     steps = dict.fromkeys(step for _, step in scores.marks)
-    return [(step, ", ".join(words for words, other in scores.marks if other == step)) for step in steps]
+    return [(step, ", ".join(words for words, other in scores.marks if other == step).capitalize()) for step in steps]
 
 
 def _marks(scores: Scores, x: Sequence[float]) -> list[Json]:
