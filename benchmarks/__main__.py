@@ -8,7 +8,7 @@ import sys
 from benchmarks import tables
 from benchmarks.line import ROOT
 
-ALL = ("small_net", "wide_net", "process", "useless_inputs", "strengths")
+ALL = ("small_net", "wide_net", "process", "useless_inputs", "strengths", "terms")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.line import ROOT
 from benchmarks.measure import RESULTS
 
-ORDER = ("small_net", "wide_net", "process", "useless_inputs", "strengths")
+ORDER = ("small_net", "wide_net", "process", "useless_inputs", "strengths", "terms")
 BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
 
 
@@ -73,6 +73,9 @@ def details(measured: dict[str, dict[str, Any]]) -> str:
             median = f"{number(side['median'])} {side['unit']}"
             rows.append(f"| {name} | {median} | {between(side['spread'])} | {best} | {about} |")
         parts.append("\n".join(rows))
+        if "grid" in record:
+            lines = [record["grid"]["head"], ["---"] * len(record["grid"]["head"]), *record["grid"]["rows"]]
+            parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
         if record.get("checks"):
             parts.append("Checked before timing:\n\n" + "\n".join(f"- {fact}" for fact in record["checks"]))
     return "\n\n".join(parts) + "\n"
