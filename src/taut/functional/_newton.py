@@ -54,7 +54,8 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
         square = total(xp, ratio * ratio, axes)
         near = start + norm * (1 - 1 / xp.sqrt(positive(xp, square))) / (1 + (square - 1) / 2)
         close = (start > 0) & (square - 1 <= _near(x.dtype))
-        return _climb(xp, move, xp.where(close, near, start), close, x, s, lam)
+        dead = (start <= 0) & (square <= 1)  # h(0) ≥ 1: there is no positive root
+        return _climb(xp, move, xp.where(close, near, start), close | dead, x, s, lam)
 
     def along(n: Array, given: tuple[Array, ...], d: tuple[Array, ...]) -> Array:
         ratio, reach = ratios(n, *given)
