@@ -150,6 +150,12 @@ def test_a_path_varies_units_and_a_debiased_refit_holds_their_zeros() -> None:
     path = taut.path(
         model, X, Y, {"dense/unit": GroupLasso}, [0.3, 0.1], folds=2, seeds=1, epochs=60, batch_size="full", verbose=0
     )
+    counted = taut.path(
+        model, X, Y, {"dense/unit": GroupLasso}, 2, folds=None, seeds=1, epochs=1, batch_size="full", verbose=0
+    )
+    # Just above the largest gradient of a whole unit at zero nothing is kept.
+    gradient = 2 * np.c_[X, np.ones(200)].T.astype(np.float64) @ Y / Y.size
+    assert counted.strengths[0, 0] == pytest.approx(np.linalg.norm(gradient, axis=0).max(), rel=1e-4)
     free = path.refit(1, debias=True)
     assert (columns(free)[:, 2] == 0.0).all()
     assert free.plan.units == ()

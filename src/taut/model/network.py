@@ -339,9 +339,10 @@ def _units(entries: Sequence[Entry]) -> dict[str, tuple[layouts.Part, ...]]:
     return out
 
 
-def unit_paths(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> tuple[str, ...]:
-    """The paths of the layers' units, kernel and bias together: "dense/unit"."""
-    return tuple(_units([e for e in entries(layers, structure, params, {}) if not e.parts]))
+def unit_parts(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The paths of the layers' units, kernel and bias together ("dense/unit"), each with those of its parameters."""
+    own = [e for e in entries(layers, structure, params, {}) if not e.parts]
+    return {path: tuple(part.path for part in parts) for path, parts in _units(own).items()}
 
 
 def activation_name(layer: Any) -> str | None:

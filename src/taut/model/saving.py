@@ -205,7 +205,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
     values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
     model._attached = _attached(
         description["attached"],
-        [*params, *network.unit_paths(model.layers, structure, params), *(f"{n}/activity" for n in structure.names)],
+        [*params, *network.unit_parts(model.layers, structure, params), *(f"{n}/activity" for n in structure.names)],
     )
     state = _fill("state/", rest, tensors)
     network.write(model.layers, structure, model._feasible(structure, values), state)

@@ -114,9 +114,8 @@ def _exact(model: Sequential, job: Job, varied: Varied, plan: Plan) -> float:
 
 def _gradient(model: Sequential, job: Job, varied: Varied, plan: Plan, settled: bool) -> dict[str, np.ndarray]:
     """Of the smooth objective, with respect to the varied weights, where they are zero."""
-    paths = [p for p in varied.paths if not p.endswith("/activity")]
     params = dict(job.carry.params)
-    zero = {p: np.zeros(params[p].shape, np.float32) for p in paths}
+    zero = {p: np.zeros(params[p].shape, np.float32) for p in varied.parameters}
     others = {p: w for p, w in params.items() if p not in zero}
     if settled and others:
         rest_of_plan = Plan(tuple(e for e in plan.entries if e.path not in zero), (), plan.rule)
@@ -136,8 +135,8 @@ def _threshold(model: Sequential, varied: Varied, plan: Plan, gradient: dict[str
     """The smallest strength at which prox(−gradient) is zero, by bisection."""
 
     def zero(number: float) -> bool:
-        entries: list[Entry] = [plan_at(model, [varied], [number], plan)[p] for p in gradient]
-        return all(not np.any(np.asarray(e.step(-gradient[e.path], 1.0))) for e in entries)  # type: ignore[arg-type]
+        entries: list[Entry] = [plan_at(model, [varied], [number], plan)[p] for p in varied.paths]
+        return all(not np.any(np.asarray(e.step(-e.weight(gradient), 1.0))) for e in entries)
 
     scale = max(float(np.abs(g).max(initial=0.0)) for g in gradient.values())
     if scale == 0:
@@ -212,8 +211,11 @@ def _widest(model: Sequential, varied: Varied, params: dict[str, np.ndarray]) ->
 
     def kept(number: float) -> bool:
         plan = plan_at(model, [varied], [number])
-        constraints = [(p, plan[p].constraint, plan[p].fan_in) for p in varied.paths]
-        return all(c is not None and float(c.violation(params[p], fan_in=f)) <= 0 for p, c, f in constraints)
+        entries = [plan[p] for p in varied.paths]
+        return all(
+            e.constraint is not None and float(e.constraint.violation(e.weight(params), fan_in=e.fan_in)) <= 0
+            for e in entries
+        )
 
     low, high = 0.0, 1.0
     while not kept(high):

@@ -134,7 +134,7 @@ class Path:
 
     def varied_paths(self) -> tuple[str, ...]:
         """The parameters whose terms are varied."""
-        return tuple(dict.fromkeys(p for entry in self._entries for p in entry.paths if p in self.weights))
+        return tuple(dict.fromkeys(p for entry in self._entries for p in entry.parameters))
 
     def zero_share(self) -> np.ndarray:
         """The share of exact zeros among the varied weights, (points,)."""

@@ -229,7 +229,7 @@ def _columns(
                 trial.epoch(epoch, lambda steps: None)
             zero = np.zeros(len(numbers), bool)
             for _, i, params in trial.each():
-                zero[i] = all(not params[p].any() for p in one.paths if p in params)
+                zero[i] = all(not params[p].any() for p in one.parameters)
             return Trial(zero, np.where(trial.finite(), trial.measure(False)["data_loss"], np.nan)[0])
 
         def free() -> dict[str, np.ndarray]:

@@ -102,7 +102,7 @@ def collect(
 
     first = counted if folds else 0  # the cell of all rows
     kernel = next((e for e in model.plan.entries if e.role == "kernel"), None)
-    paths = [p for p in dict.fromkeys(p for v in varied for p in v.paths) if p in nets.job.program.structure.paths]
+    paths = list(dict.fromkeys(p for v in varied for p in v.parameters))
     weights: dict[str, np.ndarray] = {}
     kept = {p: np.zeros((points, *model.params[p].shape)) for p in paths}
     across = () if kernel is None else _across(kernel.shape, kernel.fan_in)

@@ -28,13 +28,15 @@ class Varied:
 
     Attributes:
         name: what the user wrote: a path, a pattern or a role.
-        paths: the parameters (or layers' activities) that it stands for; they share each strength.
+        paths: the parameters (or layers' units, or activities) that it stands for; they share each strength.
         make: from a number to a term, or to a list of terms.
+        parameters: the parameters among them; of units, their kernels and biases.
     """
 
     name: str
     paths: tuple[str, ...]
     make: Make
+    parameters: tuple[str, ...]
 
     def term(self, number: float) -> Any:
         """The term of this number.
@@ -72,8 +74,9 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
     entries = model.plan.entries
     # What is made of parameters comes last: patterns mean the parameters, as in `attach`.
     structure, params, _ = model._split()
+    units = network.unit_parts(model.layers, structure, params)
     made = [
-        *network.unit_paths(model.layers, structure, params),
+        *units,
         *(f"{name}/activity" for name in dict.fromkeys(model._names)),
     ]
     parameters, frozen = [e.path for e in entries if e.trainable], [e.path for e in entries if not e.trainable]
@@ -93,7 +96,8 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
             raise ValueError(f"vary[{name!r}]: its layer is frozen (trainable=False), so no term acts on it.")
         if not paths:
             raise ValueError(errors.unknown("parameter path, pattern or role in vary", name, [*parameters, *made]))
-        out.append(Varied(name, tuple(paths), make))
+        parts = [part for p in paths for part in units.get(p, (p,)) if part in params]
+        out.append(Varied(name, tuple(paths), make, tuple(parts)))
     return tuple(out)
 
 
