@@ -284,7 +284,7 @@ def test_a_residual_sum_keeps_its_two_sides_together() -> None:
 
 
 def test_behind_an_unknown_kind_nothing_is_cut() -> None:
-    class Odd(taut.layers.Layer):
+    class Odd(nnx.Module):
         def __call__(self, x: Any) -> Any:
             return x[:, ::-1]
 

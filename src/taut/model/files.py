@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["ModelFileError", "read", "write"]
+__all__ = ["ModelFileError", "put", "read", "write"]
 
 KEY = "taut"
 
@@ -23,16 +23,20 @@ class ModelFileError(ValueError):
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], body: str) -> None:
-    """Replace ``path`` by a file that holds ``tensors`` and ``body``; at every moment it is whole, the old or the new.
-
-    Raises:
-        FileNotFoundError, IsADirectoryError: a path that cannot be written to; the message says what to do.
-    """
+    """Replace ``path`` by a file that holds ``tensors`` and ``body``; see `put`."""
     import safetensors.numpy
 
     # One entry of metadata: safetensors writes several in an order of its own, and equal models give equal files.
     metadata = {KEY: f"{_digest(body, tensors)}\n{body}"}
-    payload = safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata)
+    put(path, safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata))
+
+
+def put(path: Path, payload: bytes) -> None:
+    """Replace ``path`` by a file of these bytes; at every moment it is whole, the old or the new.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError: a path that cannot be written to; the message says what to do.
+    """
     path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}. Make it first.")

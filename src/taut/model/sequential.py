@@ -28,6 +28,7 @@ from taut.regularizers import Acting
 
 if TYPE_CHECKING:
     from taut.model.compacting import Compaction
+    from taut.model.sparse import SparseModel
 
 __all__ = ["Sequential"]
 
@@ -172,7 +173,7 @@ class Sequential:
         """
         self._need_built()
         structure, params, _ = self._split()
-        units = network.unit_paths(self.layers, structure, params)
+        units = network.unit_parts(self.layers, structure, params)
         targets = [*params, *units, *(f"{name}/activity" for name in dict.fromkeys(structure.names))]
         chosen: dict[str, dict[str, Any]] = {path: dict(old) for path, old in self._attached.items()}
         for pattern, value in terms.items():
@@ -589,6 +590,25 @@ class Sequential:
         from taut.model.saving import save
 
         save(self, path)
+
+    def export(self, path: Any) -> None:
+        """Write the model to an ONNX file, which other programs run: "x" (rows, ...) → "y" (rows, ...), float32.
+
+        ``metadata`` (column names, classes) goes along. Export ``taut.compact(model)`` for the smaller one.
+
+        Raises:
+            ModuleNotFoundError: onnx is not installed.
+            ValueError: a layer or an activation that has no form in ONNX here, by name.
+        """
+        from taut.model.onnx import export
+
+        export(self, path)
+
+    def to_sparse(self) -> SparseModel:
+        """The model for prediction on the CPU with its zeros left out: SciPy's sparse matrices where they are faster."""
+        from taut.model.sparse import SparseModel
+
+        return SparseModel(self)
 
     def report(
         self,
