@@ -18,6 +18,7 @@ import taut
 from taut import _reports
 from taut.cli import main
 from taut.constraints import Box, MaxNorm, MinMaxNorm, Monotone, NonNeg, Simplex, UnitNorm
+from taut.paths.varying import resolve
 from taut.report.bounds import bounds_table, on_bound
 from taut.report.html import charts
 from taut.report.html.curves import curves_panel
@@ -353,6 +354,28 @@ def test_the_shell_writes_the_page(tmp_path: Path) -> None:
     assert "Report of m.taut" in (tmp_path / "m.html").read_text(encoding="utf-8")
     done = CliRunner().invoke(main, ["report", str(tmp_path / "m.taut"), "--html", str(tmp_path / "m.taut")])
     assert done.exit_code == 2 and "would be overwritten" in done.output
+
+
+def test_two_terms_at_once_are_a_map(tmp_path: Path) -> None:
+    path = hostile_path(None)
+    weak, strong = np.meshgrid([0.1, 0.2, 0.4, 0.8], [3.0, 1.0])
+    path.strengths = np.stack([weak.ravel(), strong.ravel()], axis=1)
+    path.varied = ("dense/kernel", "dense_1/kernel")
+    path._entries = resolve(path.model, dict.fromkeys(path.varied, taut.regularizers.L1))
+    path.converged = path.finite
+    page = page_of(path, tmp_path)
+    assert "100 % of the nets reached the optimum" in page
+    found = data_of(page)
+    chart = found["charts"]["scores-grid"]
+    plotly.Figure(painted(chart["data"]), painted(chart["layout"]))
+    held = path.scores["val_accuracy"].mean(axis=(1, 2))
+    assert chart["data"][0]["z"] == [pytest.approx(held[4:], rel=1e-5), pytest.approx(held[:4], rel=1e-5)]
+    assert chart["data"][0]["customdata"] == [[4, 5, 6, 7], [0, 1, 2, 3]]
+    assert [chart["steps"][6]["data"]["1"][k] for k in "xy"] == [[2], [0]]
+    assert found["texts"]["facts"][6][0] == "0.4 · 1"
+    assert found["texts"]["terms-table"][6][0] == "L1(l1=0.4)"
+    path.strengths[0, 0] = 0.3  # no longer every pair: no map
+    assert "scores-grid" not in data_of(page_of(path, tmp_path))["charts"]
 
 
 # --- comparisons -----------------------------------------------------------------------------------------------------

@@ -170,4 +170,4 @@ def _table(rows: Sequence[Mapping[str, Any]], metric: str) -> Panel:
             ]
         )
     marks = ["best" if i == 0 and np.isfinite(row["score"]) else "" for i, row in enumerate(rows)]
-    return Panel("numbers", "Numbers", table("comparison-table", "All kinds of term", head, cells, marks=marks))
+    return Panel("numbers", "Numbers", table("comparison-table", "All kinds of term", head, cells, left=2, marks=marks))

@@ -55,7 +55,10 @@
     drawn[id] = step;
     Plotly.react(place, data, layout, { displayModeBar: false, responsive: false, doubleClick: false, showTips: false });
     if (fresh && chart.jump && slider) {
-      place.on("plotly_click", function (event) { move(event.points[0].pointNumber); });
+      place.on("plotly_click", function (event) {
+        var point = event.points[0]; // a cell of a map names its step, a point of a curve is one
+        move(typeof point.customdata === "number" ? point.customdata : point.pointNumber);
+      });
     }
   }
 

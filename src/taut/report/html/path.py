@@ -13,10 +13,11 @@ from taut.paths.varying import plan_at
 from taut.plan import Plan
 from taut.report.html.curves import curves_panel
 from taut.report.html.escape import clean, name
+from taut.report.html.grid import grid_chart
 from taut.report.html.inputs import inputs_panel
 from taut.report.html.model import snapshots
 from taut.report.html.page import Slider, page, write
-from taut.report.html.parts import number
+from taut.report.html.parts import number, share
 from taut.report.html.scores import Scores, scores_panel, strength_axis
 from taut.report.html.terms import bounds_panel, terms_panel
 from taut.report.html.weights import images_panel, weights_panel
@@ -66,9 +67,10 @@ def path_page(
     axis_x, ticks = strength_axis(strengths)
     scores = _scores(path, order, marks)
     axis_name = "strength" if len(path.varied) == 1 else "strengths, a step each"
+    grid = grid_chart(strengths, scores.held if path.validated else scores.training, path.varied, path.metric, start)
     table = {n: np.asarray(c)[order] for n, c in path.table().columns.items()}
     panels = [
-        scores_panel(scores, table, axis_x, ticks, start, axis_name),
+        scores_panel(scores, table, axis_x, ticks, start, axis_name, grid),
         inputs_panel(snap, axis_x, ticks),
         weights_panel(snap),
         images_panel(snap),
@@ -146,8 +148,12 @@ def _lead(path: Any) -> str:
     varied = ", ".join(name(v) for v in path.varied)
     folds = f", {len(path.folds)} folds" if path.folds else ""
     seeds = f"{len(path.seeds)} seed{'s' if len(path.seeds) > 1 else ''}"
+    reached = ""
+    if path.converged is not None:
+        reached = f" {share(int(path.converged.sum()), path.converged.size)} of the nets reached the optimum."
     how = ", ended early because no score improved" if path.stopped else ""
     return (
         f'<p class="lead">Varied: {varied}. {len(path)} strengths, {seeds}{folds}, {path.epochs} epochs{how}. Scores are '
-        "means over seeds and folds; the weights are those of the nets trained on all rows with the first seed.</p>"
+        "means over seeds and folds; the weights are those of the nets trained on all rows with the first seed."
+        f"{reached}</p>"
     )

@@ -77,7 +77,13 @@ def _ticks(places: np.ndarray, texts: Sequence[str]) -> Json:
 
 
 def scores_panel(
-    scores: Scores, columns: Mapping[str, np.ndarray], x: Sequence[float], ticks: Json, start: int, axis_name: str
+    scores: Scores,
+    columns: Mapping[str, np.ndarray],
+    x: Sequence[float],
+    ticks: Json,
+    start: int,
+    axis_name: str,
+    grid: Chart | None = None,
 ) -> Panel:
     """Scores against strength, scores against sparsity, and the whole path as a table.
 
@@ -88,12 +94,16 @@ def scores_panel(
         ticks: of that axis.
         start: the step shown first.
         axis_name: what that axis is.
+        grid: the score as a map, where two strengths are varied.
     """
     figures = {"scores-strength": _against_strength(scores, x, ticks, start, axis_name)}
     captions = {"scores-strength": f"{name(scores.metric)} at every strength"}
     if scores.sparsity is not None and len(set(scores.sparsity.tolist())) > 1:
         figures["scores-sparsity"] = _against_sparsity(scores, scores.sparsity, start)
         captions["scores-sparsity"] = f"{name(scores.metric)} against {scores.sparsity_name}"
+    if grid is not None:
+        figures["scores-grid"] = grid
+        captions["scores-grid"] = f"{name(scores.metric)} at every pair of strengths"
     places = "".join(figure(place, chart, captions[place]) for place, chart in figures.items())
     head = list(columns)
     rows: list[list[str | None]] = [[_cell(c[step]) for c in columns.values()] for step in range(len(x))]
