@@ -260,7 +260,8 @@ def _nothing_lower(
         rivals = within.place.rivals(rng, z)
     else:
         rivals = [w, np.zeros_like(w), 0.999 * z, 1.001 * z, (z + w) / 2, np.where(np.abs(z) < 0.1, 0, z)]
-        rivals += [z * (1 - 1e-3 * (np.arange(z.size).reshape(z.shape) == k)) for k in range(z.size)]
+        alone = [np.arange(z.size).reshape(z.shape) == k for k in range(z.size)]
+        rivals += [z * (1 - 1e-3 * k) for k in alone] + [np.where(k, 0.0, z) for k in alone]
         for reach in (1e-4, 1e-2, 0.3, 1.0):
             noise = reach * rng.normal(size=(4, *z.shape)) * (np.abs(z - w).max() + 1e-3)
             rivals += [np.where(rng.uniform(size=z.shape) < 0.3, z, z + n) for n in noise]

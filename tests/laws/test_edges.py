@@ -152,6 +152,20 @@ def test_penalties_at_the_ends_in_jax(row: PenaltyRow) -> None:
     penalty_at_the_ends(row, "jax", "float32")
 
 
+@pytest.mark.parametrize("row", PROJECTIONS, ids=str)
+def test_what_is_outside_is_seen(row: SetRow) -> None:
+    """`violation` is 0 for no point that the set's own definition puts outside."""
+    rng = np.random.default_rng(4)
+    for scale in (0.1, 1.0, 10.0):
+        for w in (scale * rng.normal(size=row.shapes[0]), scale * np.abs(rng.normal(size=row.shapes[0]))):
+            z = row.term(w)
+            nudged = z.copy()
+            nudged.flat[rng.integers(z.size)] -= 0.3 * scale
+            for p in (w, -w, nudged):
+                if row.place.excess(p) > 1e-4:
+                    assert float(row.term.violation(p)) > 0.0
+
+
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 
