@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 import taut
-import taut.cli.fit
+import taut.cli._network
 from taut.cli import main
 from taut.tables import TableSchema, read_table
 
@@ -312,7 +312,7 @@ def test_an_unknown_fault_is_one_line_unless_debug(wine: Path, monkeypatch: pyte
     def broken(*_: object) -> None:
         raise KeyError("inner")
 
-    monkeypatch.setattr(taut.cli.fit, "read_table", broken)
+    monkeypatch.setattr(taut.cli._network, "read_table", broken)
     said = run("fit", wine, "-t", "target", code=1).output
     assert "KeyError: 'inner'" in said and "Run again with --debug" in said
     result = CliRunner().invoke(main, ["fit", str(wine), "-t", "target", "--debug"])

@@ -1,7 +1,8 @@
 """``taut.compare``: every kind of term at its own best strength, on a user's data, side by side.
 
 Each kind is chosen by its scores on held-out folds of one part of the rows, trained once more on all of that part, and
-measured on the other part, which touched neither.
+measured on the other part, which touched neither. One file because what is asked for, what is given and how each net
+is chosen change together.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import numpy as np
 from tqdm import tqdm
 
 from taut import _reports, errors, utils
-from taut._extras import require
 from taut.layers import Layer
 from taut.model import Sequential
 from taut.model.sequential import _integer
-from taut.paths import folds as folding
 from taut.paths._fresh import fresh
+from taut.paths._rows import Row, sentence
+from taut.paths._sides import Sides, even_folds
 from taut.paths.choice import Point
 from taut.paths.kinds import Kind, chosen, with_dropout
 from taut.paths.result import Path
@@ -34,38 +35,6 @@ from taut.paths.varying import terms_at
 __all__ = ["Comparison", "Row", "compare"]
 
 DRAWS = 5  # of the noise on each test row
-
-
-@dataclass(frozen=True)
-class Row:
-    """One kind of term at its best strength.
-
-    Attributes:
-        kind: "none", "l1", "l2", ...
-        term: the term, with its number.
-        strength: the number; NaN for a kind that has none.
-        score: the mean on the folds that it was chosen by.
-        error: the standard error of that mean.
-        train, test: scores of the net trained on all rows but the test rows.
-        gap: how much better the training rows are than the test rows, ≥ 0 for a net that learnt by heart.
-        noisy: the score on test rows with noise added to every input.
-        zeros: the share of exact zeros among all kernels' weights.
-        inputs: how many inputs the first kernel uses; None without a kernel.
-        sentence: what happened and when to use it.
-    """
-
-    kind: str
-    term: str
-    strength: float
-    score: float
-    error: float
-    train: float
-    test: float
-    gap: float
-    noisy: float
-    zeros: float
-    inputs: int | None
-    sentence: str
 
 
 @dataclass(eq=False)
@@ -228,11 +197,11 @@ def compare(
     first = utils.draw_seed() if seed is None else _integer("seed", seed, 0)
     score = Score.of(model, metric)
     names = _names(x)
-    rows = _Rows.split(model, x, y, test_fraction, test_data, groups, first)
+    rows = Sides.split(model, x, y, test_fraction, test_data, groups, first)
     bare = _bare(model, first)
     places = _places(bare)
     options = {
-        "folds": _even(folds, bare, rows, first),
+        "folds": even_folds(folds, bare, rows, first),
         "seeds": seeds,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -261,67 +230,9 @@ def compare(
     return out
 
 
-# --- the rows -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """What is chosen by, and what is only measured on."""
-
-    x: np.ndarray
-    y: np.ndarray
-    test_x: np.ndarray
-    test_y: np.ndarray
-    groups: np.ndarray | None
-
-    @classmethod
-    def split(cls, model: Sequential, x: Any, y: Any, fraction: float, given: Any, groups: Any, seed: int) -> _Rows:
-        if given is not None and (not isinstance(given, tuple | list) or len(given) != 2):
-            raise TypeError(f"test_data={errors.shown(given)}, expected a pair (x, y).")
-        job = model.prepare(x, y, None, None, None, given)
-        x, y = np.asarray(job.data.x), np.asarray(job.data.y)
-        groups = None if groups is None else np.asarray(groups)
-        if job.validation is not None:
-            return cls(x, y, np.asarray(job.validation.x), np.asarray(job.validation.y), groups)
-        if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction < 1:
-            raise ValueError(f"test_fraction={fraction!r}, expected a share of the rows in (0, 1), or give test_data.")
-        classes = folding.classes_of(job.program.loss, y)
-        if groups is not None and groups.shape != (len(x),):
-            raise ValueError(f"groups: has shape {groups.shape}, expected {(len(x),)}: one label a row.")
-        sk = require("sklearn.model_selection", "Splitting rows into a test part and the rest")
-        if groups is not None:
-            splitter = sk.GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-            train, test = next(splitter.split(x, classes, groups))
-        else:
-            try:
-                train, test = sk.train_test_split(
-                    np.arange(len(x)), test_size=fraction, random_state=seed, stratify=classes
-                )
-            except ValueError as error:
-                raise ValueError(
-                    f"test_fraction={fraction} of {len(x)} rows cannot be split off: {error} Give test_data=(x, y), or "
-                    f"merge the smallest classes."
-                ) from error
-        kept = None if groups is None else groups[train]
-        return cls(x[train], y[train], x[test], y[test], kept)
-
-
 def _names(x: Any) -> tuple[str, ...] | None:
     names = getattr(x, "columns", None)
     return None if names is None or callable(names) else tuple(str(name) for name in names)
-
-
-def _even(folds: Any, bare: Sequential, rows: _Rows, seed: int) -> Any:
-    """Counted folds with as many rows each, by leaving out the one or two that some have more: nets of folds of one size
-    share a compiled program, which is what takes the time here."""
-    if not isinstance(folds, int) or isinstance(folds, bool):
-        return folds
-    assert bare.loss is not None
-    pairs = folding.split(folds, len(rows.x), folding.classes_of(bare.loss, rows.y), rows.groups, seed)
-    if rows.groups is not None:  # sizes may be far apart
-        return pairs
-    train, held = (min(len(pair[side]) for pair in pairs) for side in (0, 1))
-    return [(one[:train], other[:held]) for one, other in pairs]
 
 
 # --- the nets -------------------------------------------------------------------------------------------------------------
@@ -348,7 +259,7 @@ def _places(bare: Sequential) -> tuple[list[str], list[str], list[str]]:
 
 
 def _paths(
-    kind: Kind, vary: Mapping[str, Any], bare: Sequential, rows: _Rows, count: int, options: dict[str, Any]
+    kind: Kind, vary: Mapping[str, Any], bare: Sequential, rows: Sides, count: int, options: dict[str, Any]
 ) -> list[tuple[Path, float | None]]:
     """The path of a kind; of dropout one for each rate, with the rate."""
     if kind.name == "dropout":
@@ -363,7 +274,7 @@ def _add(
     kind: Kind,
     paths: list[tuple[Path, float | None]],
     bare: Sequential,
-    rows: _Rows,
+    rows: Sides,
     rule: str,
     score: Score,
 ) -> None:
@@ -395,8 +306,7 @@ def _add(
         "",
     )
     none = out.rows[0] if out.rows else row
-    sentence = _sentence(kind, row, none, score, rows.x.shape[1])
-    out.rows.append(dataclasses.replace(row, sentence=sentence))
+    out.rows.append(dataclasses.replace(row, sentence=sentence(kind, row, none, score, rows.x.shape[1])))
     out.models[kind.name], out.paths[kind.name] = net, chosen_path
 
 
@@ -413,7 +323,7 @@ def _measured(net: Sequential, x: np.ndarray, y: np.ndarray, score: Score) -> fl
     return float(net.evaluate(x, y, batch_size=1024, verbose=0, return_dict=True)[score.name])
 
 
-def _noisy(net: Sequential, rows: _Rows, noise: float, score: Score) -> float:
+def _noisy(net: Sequential, rows: Sides, noise: float, score: Score) -> float:
     """The score under noise, on the same draws for every kind."""
     if rows.test_x.dtype.kind != "f":
         return float("nan")  # numbers of rows to look up: noise on them means nothing
@@ -424,32 +334,3 @@ def _noisy(net: Sequential, rows: _Rows, noise: float, score: Score) -> float:
         x = (rows.test_x + spread * draw.standard_normal(rows.test_x.shape)).astype(np.float32)
         scores.append(_measured(net, x, rows.test_y, score))
     return float(np.mean(scores))
-
-
-# --- the sentences ----------------------------------------------------------------------------------------------------------
-
-
-def _sentence(kind: Kind, row: Row, bare: Row, score: Score, inputs: int) -> str:
-    """What the kind does, what it did, and when to use it."""
-    if row is bare or kind.name == "none":
-        return (
-            f"{kind.says}: {score.name} {row.train:.4g} on the training rows and {row.test:.4g} on the test rows; "
-            f"{kind.fits}."
-        )
-    did: list[str] = []
-    if row.zeros > 0:
-        did.append(f"{row.zeros:.0%} of the kernels' weights are exactly 0")
-    if row.inputs is not None and row.inputs < inputs:
-        did.append(f"{row.inputs} of {inputs} inputs are used")
-    did.append(_change(score, "test " + score.name, row.test, bare.test))
-    did.append(_change(score, "under noise", row.noisy, bare.noisy))
-    return f"{kind.says}. Here {', '.join(d for d in did if d)}; {kind.fits}."
-
-
-def _change(score: Score, what: str, now: float, before: float) -> str:
-    if not np.isfinite(now) or not np.isfinite(before):
-        return ""
-    change = score.sign * (now - before)
-    if abs(change) <= 1e-3 * max(abs(before), 1e-12):
-        return f"{what} stays at {now:.4g}"
-    return f"{what} goes from {before:.4g} to {now:.4g} ({'better' if change > 0 else 'worse'})"

@@ -1,0 +1,70 @@
+"""The two sides of a comparison: rows that strengths are chosen on, and rows that are only measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from taut import errors
+from taut._extras import require
+from taut.model import Sequential
+from taut.paths import folds as folding
+
+__all__ = ["Sides", "even_folds"]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is chosen by, and what is only measured on."""
+
+    x: np.ndarray
+    y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    groups: np.ndarray | None
+
+    @classmethod
+    def split(cls, model: Sequential, x: Any, y: Any, fraction: float, given: Any, groups: Any, seed: int) -> Sides:
+        if given is not None and (not isinstance(given, tuple | list) or len(given) != 2):
+            raise TypeError(f"test_data={errors.shown(given)}, expected a pair (x, y).")
+        job = model.prepare(x, y, None, None, None, given)
+        x, y = np.asarray(job.data.x), np.asarray(job.data.y)
+        groups = None if groups is None else np.asarray(groups)
+        if job.validation is not None:
+            return cls(x, y, np.asarray(job.validation.x), np.asarray(job.validation.y), groups)
+        if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction < 1:
+            raise ValueError(f"test_fraction={fraction!r}, expected a share of the rows in (0, 1), or give test_data.")
+        classes = folding.classes_of(job.program.loss, y)
+        if groups is not None and groups.shape != (len(x),):
+            raise ValueError(f"groups: has shape {groups.shape}, expected {(len(x),)}: one label a row.")
+        sk = require("sklearn.model_selection", "Splitting rows into a test part and the rest")
+        if groups is not None:
+            splitter = sk.GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+            train, test = next(splitter.split(x, classes, groups))
+        else:
+            try:
+                train, test = sk.train_test_split(
+                    np.arange(len(x)), test_size=fraction, random_state=seed, stratify=classes
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f"test_fraction={fraction} of {len(x)} rows cannot be split off: {error} Give test_data=(x, y), or "
+                    f"merge the smallest classes."
+                ) from error
+        kept = None if groups is None else groups[train]
+        return cls(x[train], y[train], x[test], y[test], kept)
+
+
+def even_folds(folds: Any, bare: Sequential, rows: Sides, seed: int) -> Any:
+    """Counted folds with as many rows each, by leaving out the one or two that some have more: nets of folds of one size
+    share a compiled program, which is what takes the time here."""
+    if not isinstance(folds, int) or isinstance(folds, bool):
+        return folds
+    assert bare.loss is not None
+    pairs = folding.split(folds, len(rows.x), folding.classes_of(bare.loss, rows.y), rows.groups, seed)
+    if rows.groups is not None:  # sizes may be far apart
+        return pairs
+    train, held = (min(len(pair[side]) for pair in pairs) for side in (0, 1))
+    return [(one[:train], other[:held]) for one, other in pairs]
