@@ -12,6 +12,7 @@ from taut import _extras
 
 _extras.require("sklearn", "taut.sklearn")
 
-from taut.sklearn._estimators import TautClassifier, TautRegressor  # noqa: E402 (after the check)
+from taut.sklearn._cv import TautClassifierCV, TautRegressorCV  # noqa: E402 (after the check)
+from taut.sklearn._estimators import TautClassifier, TautRegressor  # noqa: E402
 
-__all__ = ["TautClassifier", "TautRegressor"]
+__all__ = ["TautClassifier", "TautClassifierCV", "TautRegressor", "TautRegressorCV"]

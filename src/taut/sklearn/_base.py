@@ -61,6 +61,7 @@ class Taut(BaseEstimator):
 
     feature_names_in_: Any
     _flat: bool
+    _metrics: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -14,10 +14,99 @@ from taut import Sequential
 from taut.sklearn._base import PARAMETERS, Taut
 from taut.sklearn._network import network
 
-__all__ = ["TautClassifier", "TautRegressor"]
+__all__ = ["Classes", "Numbers", "TautClassifier", "TautRegressor"]
 
 
-class TautClassifier(ClassifierMixin, Taut):
+class Classes(ClassifierMixin, Taut):
+    """What classifiers add: class labels, weights by class, probabilities."""
+
+    class_weight: Any
+
+    def _encode(self, y: Any, classes: Any, first: bool) -> np.ndarray:
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        found = np.unique(y)
+        if first:
+            self.classes_ = found if classes is None else np.unique(classes)
+        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_}.")
+        if not np.isin(found, self.classes_).all():
+            raise ValueError(
+                f"y holds {np.setdiff1d(found, self.classes_)}, which are none of the classes {self.classes_}."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs two classes or more.")
+        numbers = np.searchsorted(self.classes_, y)
+        return numbers.astype(np.float32)[:, None] if len(self.classes_) == 2 else numbers.astype(np.int32)
+
+    def _network(self) -> Sequential:
+        two = len(self.classes_) == 2
+        outputs, last, loss = (
+            (1, "sigmoid", "binary_crossentropy")
+            if two
+            else (len(self.classes_), "softmax", "sparse_categorical_crossentropy")
+        )
+        return network(self.get_params(deep=False), outputs, last, loss, self._metrics)
+
+    def _describe(self) -> None:
+        super()._describe()
+        self.model_.metadata["classes"] = self.classes_.tolist()
+
+    def _class_weight(self, y: Any) -> np.ndarray | None:
+        return None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
+
+    def _score(self, outputs: np.ndarray, y: np.ndarray) -> float:
+        return float(accuracy_score(y.reshape(-1), _numbers(outputs)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest class of each row."""
+        numbers = _numbers(self._outputs(X))
+        return self.classes_[numbers]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Each class's probability, (rows, classes) in the order of ``classes_``."""
+        outputs = self._outputs(X)
+        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """The logarithms of the probabilities."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+
+def _numbers(outputs: np.ndarray) -> np.ndarray:
+    return (outputs[:, 0] > 0.5).astype(int) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+
+
+class Numbers(RegressorMixin, Taut):
+    """What regressors add: one number a row, or one a column of ``y``."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _encode(self, y: Any, classes: Any, first: bool) -> np.ndarray:
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        if first:
+            self._flat, self.n_outputs_ = y.ndim == 1, outputs
+        elif outputs != self.n_outputs_:
+            raise ValueError(f"y has {outputs} columns, but the model was fitted to {self.n_outputs_}.")
+        return np.asarray(y, np.float64).reshape(len(y), -1)
+
+    def _network(self) -> Sequential:
+        return network(self.get_params(deep=False), self.n_outputs_, None, "mse", self._metrics)
+
+    def _score(self, outputs: np.ndarray, y: np.ndarray) -> float:
+        return float(r2_score(y, outputs))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The prediction for each row; one column an output where ``y`` had columns."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._flat else outputs
+
+
+class TautClassifier(Classes):
     __doc__ = f"""A neural network that tells classes apart, with taut's regularizers and constraints.
 {PARAMETERS.format(class_weight="class_weight: a dict from class to weight, or 'balanced'.        ", classes=", classes_")}
     >>> import numpy as np
@@ -65,63 +154,8 @@ class TautClassifier(ClassifierMixin, Taut):
         """One epoch on these rows, from where the model is; ``classes`` are all there will be, needed the first time."""
         return self._fit(X, y, sample_weight, classes, partly=True)
 
-    def _encode(self, y: Any, classes: Any, first: bool) -> np.ndarray:
-        check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        found = np.unique(y)
-        if first:
-            self.classes_ = found if classes is None else np.unique(classes)
-        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
-            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_}.")
-        if not np.isin(found, self.classes_).all():
-            raise ValueError(
-                f"y holds {np.setdiff1d(found, self.classes_)}, which are none of the classes {self.classes_}."
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs two classes or more.")
-        numbers = np.searchsorted(self.classes_, y)
-        return numbers.astype(np.float32)[:, None] if len(self.classes_) == 2 else numbers.astype(np.int32)
 
-    def _network(self) -> Sequential:
-        two = len(self.classes_) == 2
-        outputs, last, loss = (
-            (1, "sigmoid", "binary_crossentropy")
-            if two
-            else (len(self.classes_), "softmax", "sparse_categorical_crossentropy")
-        )
-        return network(self.get_params(deep=False), outputs, last, loss)
-
-    def _describe(self) -> None:
-        super()._describe()
-        self.model_.metadata["classes"] = self.classes_.tolist()
-
-    def _class_weight(self, y: Any) -> np.ndarray | None:
-        return None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
-
-    def _score(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return float(accuracy_score(y.reshape(-1), _numbers(outputs)))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each row."""
-        numbers = _numbers(self._outputs(X))
-        return self.classes_[numbers]
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Each class's probability, (rows, classes) in the order of ``classes_``."""
-        outputs = self._outputs(X)
-        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithms of the probabilities."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
-
-
-def _numbers(outputs: np.ndarray) -> np.ndarray:
-    return (outputs[:, 0] > 0.5).astype(int) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-
-
-class TautRegressor(RegressorMixin, Taut):
+class TautRegressor(Numbers):
     __doc__ = f"""A neural network that predicts numbers, with taut's regularizers and constraints.
 {PARAMETERS.format(class_weight="", classes="")}
     >>> import numpy as np
@@ -131,30 +165,6 @@ class TautRegressor(RegressorMixin, Taut):
     array([ 1.,  0., -2.], dtype=float32)
     """
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """One epoch on these rows, from where the model is."""
         return self._fit(X, y, sample_weight, None, partly=True)
-
-    def _encode(self, y: Any, classes: Any, first: bool) -> np.ndarray:
-        outputs = 1 if y.ndim == 1 else y.shape[1]
-        if first:
-            self._flat, self.n_outputs_ = y.ndim == 1, outputs
-        elif outputs != self.n_outputs_:
-            raise ValueError(f"y has {outputs} columns, but the model was fitted to {self.n_outputs_}.")
-        return np.asarray(y, np.float64).reshape(len(y), -1)
-
-    def _network(self) -> Sequential:
-        return network(self.get_params(deep=False), self.n_outputs_, None, "mse")
-
-    def _score(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return float(r2_score(y, outputs))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The prediction for each row; one column an output where ``y`` had columns."""
-        outputs = self._outputs(X)
-        return outputs[:, 0] if self._flat else outputs

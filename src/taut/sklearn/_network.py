@@ -38,7 +38,9 @@ def widths(hidden: Any) -> tuple[int, ...]:
     return tuple(int(w) for w in given)
 
 
-def network(params: Mapping[str, Any], outputs: int, last: str | None, loss: str) -> Sequential:
+def network(
+    params: Mapping[str, Any], outputs: int, last: str | None, loss: str, metrics: Sequence[str] = ()
+) -> Sequential:
     """The model that an estimator's parameters describe, compiled and without weights."""
     hidden = widths(params["hidden"])
     terms = _terms(params, len(hidden) + 1)
@@ -49,7 +51,7 @@ def network(params: Mapping[str, Any], outputs: int, last: str | None, loss: str
             stack.append(layers.Dropout(params["dropout"]))
     stack.append(layers.Dense(outputs, last, **terms[-1]))
     model = Sequential(stack)
-    model.compile(_optimizer(params["optimizer"], params["learning_rate"]), loss, terms=params["terms"])
+    model.compile(_optimizer(params["optimizer"], params["learning_rate"]), loss, list(metrics), params["terms"])
     return model
 
 

@@ -1,0 +1,169 @@
+"""TautClassifierCV and TautRegressorCV: estimators that choose their strength by a path.
+
+Long because scikit-learn reads every parameter off a constructor's signature, and each has a line of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn.utils import check_random_state
+
+from taut import Sequential, errors, identifiers, path, utils
+from taut.sklearn._base import Taut
+from taut.sklearn._estimators import Classes, Numbers
+
+__all__ = ["TautClassifierCV", "TautRegressorCV"]
+
+_PARAMETERS = """
+    All strengths, folds and seeds are trained side by side (`taut.path`); a strength is chosen by held-out rows, and the
+    network is trained again with it on all rows.
+
+    Args:
+        hidden, activation, dropout, optimizer, learning_rate, epochs, {class_weight}random_state, dense_limit, verbose, and
+            the terms, kernel_regularizer to unit_constraint: as for {plain}. Every epoch is trained.
+        vary: what is varied: a term by name ("l1", "group_lasso"), which then acts on every kernel, or a dict from a
+            parameter's path or pattern ("dense/kernel", "*/bias") to a class of terms or a function of the strength.
+        strengths: how many, from the largest useful one down, or a list of them.
+        cv: how many folds, a splitter of scikit-learn, or pairs of row numbers.
+        rule: "one_se", the simplest net within one standard error of the best; or "max", the best.
+        by: what simpler means: "inputs", "zeros" or "strength"; None for the first of them that tells nets apart.
+        seeds: how many nets of each strength and fold.
+        batch_size: rows a step; "auto" for all of them up to 200.
+
+    Attributes:
+        strength_: the strength that was chosen; a dict by entry of ``vary`` where there are several.
+        path_: the `taut.paths.Path`: ``path_.table()``, ``path_.plot()``, ``path_.to_html(...)``.
+        model_, n_iter_, loss_curve_, loss_, coef_, intercept_, coefs_, intercepts_, n_features_in_, feature_names_in_: as
+            for {plain}, of the network that was trained on all rows.
+"""
+
+
+class _Chosen(Taut):
+    """What both share: a path in place of one training run."""
+
+    vary: Any
+    strengths: Any
+    cv: Any
+    rule: str
+    by: str | None
+    seeds: int
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any, partly: bool) -> Any:
+        x, y = self._checked(X, y, True)
+        weight = self._weights(x, y, sample_weight)
+        targets = self._encode(y, classes, True)
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with utils.drawn_from(self._seed):
+            template: Sequential = self._network()
+            template.build((x.shape[1],))
+            self.path_ = path(
+                template,
+                x,
+                targets,
+                self._varied(),
+                strengths=self.strengths,
+                folds=self.cv,
+                seeds=self.seeds,
+                epochs=self._whole("epochs", self.epochs, 1),
+                batch_size=self._batch(len(x)),
+                sample_weight=weight,
+                verbose=self.verbose,
+                seed=self._seed,
+            )
+            # The best point needs no order of what is simpler, which a grid of several terms may not have.
+            point = self.path_.best(self.rule, "zeros" if self.rule == "max" and self.by is None else self.by)
+            self.model_ = self.path_.refit(point)
+        self._describe()
+        strengths = list(point.strengths.values())
+        self.strength_ = strengths[0] if len(strengths) == 1 else dict(point.strengths)
+        assert self.model_.history is not None
+        self.loss_curve_ = list(self.model_.history.history["loss"])
+        self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
+        return self
+
+    def _varied(self) -> dict[str, Any]:
+        if isinstance(self.vary, Mapping):
+            return dict(self.vary)
+        if not isinstance(self.vary, str):
+            raise TypeError(
+                f"vary={errors.shown(self.vary)}, expected a term's name such as 'l1', or a dict such as "
+                f"{{'dense/kernel': taut.regularizers.L1}}."
+            )
+        return {"*/kernel": identifiers._find("regularizer", self.vary)}
+
+
+class TautClassifierCV(_Chosen, Classes):
+    __doc__ = f"""A `TautClassifier` whose strength is chosen by cross-validation.
+{_PARAMETERS.format(plain="`TautClassifier`", class_weight="class_weight, ")}
+    >>> TautClassifierCV(hidden=(), vary="group_lasso", strengths=[0.01, 0.1], cv=3)
+    TautClassifierCV(cv=3, hidden=(), strengths=[0.01, 0.1], vary='group_lasso')
+    """
+    _metrics = ("accuracy",)
+
+    def __init__(
+        self,
+        hidden: Any = (100,),
+        activation: Any = "relu",
+        *,
+        vary: Any = "l1",
+        strengths: Any = 32,
+        cv: Any = 5,
+        rule: str = "one_se",
+        by: str | None = None,
+        seeds: int = 1,
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        unit_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        unit_constraint: Any = None,
+        terms: str = "exact",
+        dropout: float = 0.0,
+        optimizer: Any = "adam",
+        learning_rate: float | None = None,
+        batch_size: Any = "auto",
+        epochs: int = 200,
+        class_weight: Any = None,
+        random_state: Any = None,
+        dense_limit: float = 4e9,
+        verbose: Any = 0,
+    ) -> None:
+        vars(self).update({name: value for name, value in locals().items() if name not in ("self", "__class__")})
+
+
+class TautRegressorCV(_Chosen, Numbers):
+    __doc__ = f"""A `TautRegressor` whose strength is chosen by cross-validation.
+{_PARAMETERS.format(plain="`TautRegressor`", class_weight="")}"""
+
+    def __init__(
+        self,
+        hidden: Any = (100,),
+        activation: Any = "relu",
+        *,
+        vary: Any = "l1",
+        strengths: Any = 32,
+        cv: Any = 5,
+        rule: str = "one_se",
+        by: str | None = None,
+        seeds: int = 1,
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        unit_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        unit_constraint: Any = None,
+        terms: str = "exact",
+        dropout: float = 0.0,
+        optimizer: Any = "adam",
+        learning_rate: float | None = None,
+        batch_size: Any = "auto",
+        epochs: int = 200,
+        random_state: Any = None,
+        dense_limit: float = 4e9,
+        verbose: Any = 0,
+    ) -> None:
+        vars(self).update({name: value for name, value in locals().items() if name not in ("self", "__class__")})

@@ -1,0 +1,83 @@
+"""TautClassifierCV and TautRegressorCV: the strength is chosen by a path, and the estimator is scikit-learn's."""
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import taut
+from taut.sklearn import TautClassifierCV, TautRegressor, TautRegressorCV
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4))
+NUMBER = X @ [2.0, 0.0, -1.0, 0.0] + 0.1 * RNG.normal(size=60)
+QUICK: dict[str, Any] = {"hidden": (), "learning_rate": 0.1, "epochs": 100, "strengths": 4, "cv": 3, "random_state": 0}
+
+
+def test_a_regressor_chooses_its_strength() -> None:
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    net = TautRegressorCV(**QUICK).fit(frame, NUMBER)
+    assert (abs(net.coef_[[1, 3]]) < 0.02).all() and net.score(frame, NUMBER) > 0.99
+    assert net.strength_ == net.path_.best(rule="one_se").strengths["*/kernel"]
+    assert net.n_iter_ == len(net.loss_curve_) == 100
+    assert net.feature_names_in_.tolist() == net.model_.metadata["columns"] == list("abcd")
+    # the same network as the one of that strength alone, to the order of float32 sums
+    alone = TautRegressor(
+        hidden=(),
+        learning_rate=0.1,
+        epochs=100,
+        tol=None,
+        kernel_regularizer=taut.regularizers.L1(net.strength_),
+        random_state=0,
+    ).fit(frame, NUMBER)
+    np.testing.assert_allclose(net.coef_, alone.coef_, atol=1e-4)
+    best = clone(net).set_params(rule="max").fit(frame, NUMBER)
+    assert best.strength_ == best.path_.best(rule="max").strengths["*/kernel"] <= net.strength_
+    sparse = clone(net).fit(scipy.sparse.csr_array(X), NUMBER)
+    np.testing.assert_array_equal(sparse.coef_, net.coef_)
+    twin = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(twin.predict(frame), net.predict(frame))
+    assert twin.path_.table()["inputs"].tolist() == net.path_.table()["inputs"].tolist()
+
+
+def test_a_classifier_in_a_pipeline() -> None:
+    y = np.asarray(["no", "yes"])[(NUMBER > 0).astype(int)]
+    pipe = make_pipeline(StandardScaler(), TautClassifierCV(**QUICK, class_weight="balanced")).fit(X, y)
+    net = pipe[-1]
+    assert pipe.score(X, y) > 0.9 and net.classes_.tolist() == ["no", "yes"]
+    assert net.path_.metric == "accuracy"
+    assert net.predict_proba(X).shape == (60, 2)
+
+
+def test_several_terms_are_varied_by_path() -> None:
+    vary = {"dense/kernel": taut.regularizers.L1, "dense/bias": taut.regularizers.L2}
+    strengths = {"dense/kernel": [0.01, 0.1], "dense/bias": [0.01]}
+    net = TautRegressorCV(**QUICK | {"vary": vary, "strengths": strengths, "rule": "max", "epochs": 3}).fit(X, NUMBER)
+    assert set(net.strength_) == set(vary)
+    assert net.strength_["dense/bias"] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"vary": 3}, TypeError, "vary=3, expected a term's name"),
+        ({"vary": "l3"}, ValueError, "Unknown regularizer 'l3'"),
+        ({"vary": {"dens/kernel": taut.regularizers.L1}}, ValueError, "dense/kernel"),
+        ({"rule": "two_se"}, ValueError, "two_se"),
+        ({"epochs": 0}, ValueError, "epochs=0"),
+    ],
+)
+def test_a_bad_parameter_is_named(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        TautRegressorCV(**QUICK | {"epochs": 1} | arguments).fit(X, NUMBER)
+
+
+def test_nothing_is_a_parameter_that_does_nothing() -> None:
+    assert not hasattr(TautClassifierCV, "partial_fit")
+    assert not {"early_stopping", "tol", "warm_start", "settle"} & set(TautClassifierCV().get_params())
