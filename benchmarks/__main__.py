@@ -8,7 +8,20 @@ import sys
 from benchmarks import tables
 from benchmarks.line import ROOT
 
-ALL = ("small_net", "wide_net", "process", "useless_inputs", "strengths", "terms")
+ALL = (
+    "small_net",
+    "wide_net",
+    "process",
+    "useless_inputs",
+    "strengths",
+    "path_speed",
+    "path_groups",
+    "path_selection",
+    "path_optimum",
+    "path_recovery",
+    "path_growth",
+    "terms",
+)
 
 
 def main() -> None:

@@ -13,7 +13,20 @@ from typing import Any
 from benchmarks.line import ROOT
 from benchmarks.measure import RESULTS
 
-ORDER = ("small_net", "wide_net", "process", "useless_inputs", "strengths", "terms")
+ORDER = (
+    "small_net",
+    "wide_net",
+    "process",
+    "useless_inputs",
+    "strengths",
+    "path_speed",
+    "path_groups",
+    "path_selection",
+    "path_optimum",
+    "path_recovery",
+    "path_growth",
+    "terms",
+)
 BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
 
 
