@@ -10,6 +10,7 @@ import scipy.sparse
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
 
 import taut
 from taut.sklearn import TautClassifierCV, TautRegressor, TautRegressorCV
@@ -18,6 +19,28 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
 NUMBER = X @ [2.0, 0.0, -1.0, 0.0] + 0.1 * RNG.normal(size=60)
 QUICK: dict[str, Any] = {"hidden": (), "learning_rate": 0.1, "epochs": 100, "strengths": 4, "cv": 3, "random_state": 0}
+
+
+# Those of scikit-learn's checks that compile little: a path takes seconds to compile, and the rest of what they look at
+# is shared with TautClassifier and TautRegressor, which are held to all of them in test_sklearn.py.
+CHECKS = (
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_get_params_invariance",
+    "check_set_params",
+    "check_estimators_unfitted",
+    "check_requires_y_none",
+    "check_fit1d",
+    "check_complex_data",
+)
+
+
+@pytest.mark.parametrize(
+    "estimator", [TautClassifierCV(**QUICK), TautRegressorCV(**QUICK)], ids=lambda e: type(e).__name__
+)
+@pytest.mark.parametrize("check", CHECKS)
+def test_scikit_learns_checks(estimator: Any, check: str) -> None:
+    getattr(estimator_checks, check)(type(estimator).__name__, clone(estimator))
 
 
 def test_a_regressor_chooses_its_strength() -> None:
