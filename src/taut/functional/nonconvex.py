@@ -7,9 +7,11 @@ the two, at any step, and zero where they are equal.
 
 from __future__ import annotations
 
+from taut.functional._control import constant
 from taut.functional._dtype import Array, Namespace, Number, narrow
 from taut.functional._entry import ready, signed, size
 from taut.functional._norms import positive
+from taut.functional._rare import rarely
 from taut.functional.proximal import soft
 
 
@@ -285,14 +287,19 @@ def _worth_from(xp: Namespace, t: Array, d: Array) -> Array:
     of its positive root the difference of the two sides is concave and falls, so that Newton from the right stays
     there; log(1+u) ≤ log(1/q) gives the start, from where five steps are usual. For q ≥ 1 there is no jump.
     """
+    t, d = constant(t), constant(d)
     jumps = t > d * d
-    q = xp.where(jumps, d * d / positive(xp, t), xp.full_like(t, 0.5))
-    start, other = 1 / q - 1, xp.sqrt(-2 * xp.log(q) / q)
-    u = xp.where(start < other, start, other)
-    for _ in range(8):
-        slope = u * (q - 1 / ((1 + u) * (1 + u)))
-        u = u + (xp.log1p(u) - u / (1 + u) - q * u * u / 2) / positive(xp, slope)
-    return xp.where(jumps, d * u + t / (d * (1 + u)), t / d)
+
+    def solve(edge: Array) -> Array:
+        q = xp.where(jumps, d * d / positive(xp, t), xp.full_like(t, 0.5))
+        start, other = 1 / q - 1, xp.sqrt(-2 * xp.log(q) / q)
+        u = xp.where(start < other, start, other)
+        for _ in range(8):
+            slope = u * (q - 1 / ((1 + u) * (1 + u)))
+            u = u + (xp.log1p(u) - u / (1 + u) - q * u * u / 2) / positive(xp, slope)
+        return xp.where(jumps, d * u + t / (d * (1 + u)), edge)
+
+    return rarely(xp, jumps, solve, t / d)
 
 
 def _twice_cosine(c: Array, rounds: int) -> Array:
