@@ -161,7 +161,10 @@ def test_what_is_outside_is_seen(row: SetRow) -> None:
             z = row.term(w)
             nudged = z.copy()
             nudged.flat[rng.integers(z.size)] -= 0.3 * scale
-            for p in (w, -w, nudged):
+            swapped = z.copy()  # the same sums
+            swapped[0, ...] -= 2.0
+            swapped[1, ...] += 2.0
+            for p in (w, -w, nudged, swapped):
                 if row.place.excess(p) > 1e-4:
                     assert float(row.term.violation(p)) > 0.0
 

@@ -114,9 +114,20 @@ def test_feasible_in_a_metric_can_fail() -> None:
     assert broken(lambda w, s, r: laws.feasible_in_metric(SetRow(Idle(1.1), BALL), *NUMPY, w, s))
 
 
-@pytest.mark.parametrize("wrong", [TooShort])
+@dataclass(frozen=True, eq=False)
+class BothAxes(MaxNorm):
+    """Bounds what leaves an input as well as what enters a unit: inside, and farther than need be."""
+
+    def __call__(self, w: Any, *, step: Any = None, fan_in: Any = None) -> Any:
+        z = super().__call__(w, step=step, fan_in=fan_in)
+        return MaxNorm(self.max_value, axis=-1)(z, step=step)
+
+
+@pytest.mark.parametrize("wrong", [TooShort, BothAxes])
 def test_nearest_can_fail(wrong: Any) -> None:
-    assert broken(lambda w, s, r: laws.nothing_closer(SetRow(wrong(1.1), BALL), *NUMPY, w, None, r))
+    row = SetRow(wrong(1.1), BALL)
+    assert not broken(lambda w, s, r: laws.feasible(row, *NUMPY, w)) or wrong is BothAxes
+    assert broken(lambda w, s, r: laws.nothing_closer(row, *NUMPY, w, None, r))
 
 
 def test_nearest_in_a_metric_can_fail() -> None:
