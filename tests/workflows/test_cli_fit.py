@@ -93,6 +93,8 @@ def test_the_model_file_holds_the_bounds_and_the_table(fitted: tuple[Path, str],
     schema = TableSchema.from_dict(json.loads(json.dumps(model.metadata["table"])))
     assert len(schema.feature_names) == kernels[0].shape[0] == 13 + 1 + 3 + 2
     assert schema.transform(read_table(wine)).shape == (178, 19)
+    assert model.metadata["columns"] == list(schema.feature_names)
+    assert set(taut.compact(model).compaction.columns) <= set(schema.feature_names)
 
 
 def test_predictions_are_those_of_the_model(fitted: tuple[Path, str], wine: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ CHECKS = (
     "check_requires_y_none",
     "check_fit1d",
     "check_complex_data",
+    "check_fit2d_1sample",
 )
 
 

@@ -144,6 +144,7 @@ def fit(
 
     existed = out.exists()
     model.metadata["table"] = rows.schema.to_dict()
+    model.metadata["columns"] = list(rows.schema.feature_names)  # by which taut.compact names the inputs it keeps
     model.metadata["training"] = {**training, "score": result}
     model.save(out)
     click.echo()

@@ -205,6 +205,7 @@ def path(
     history = net.history
     training = record(history, rows.target, rows.seed, len(rows.train), {**options, "settle": 0})
     net.metadata["table"] = rows.schema.to_dict()
+    net.metadata["columns"] = list(rows.schema.feature_names)  # by which taut.compact names the inputs it keeps
     net.metadata["training"] = {**training, "score": result}
     net.save(out)
     click.echo()

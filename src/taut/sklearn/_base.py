@@ -62,6 +62,7 @@ class Taut(BaseEstimator):
     feature_names_in_: Any
     _flat: bool
     _metrics: tuple[str, ...] = ()
+    _fewest = 1  # rows
 
     def __init__(
         self,
@@ -194,6 +195,7 @@ class Taut(BaseEstimator):
             accept_sparse="csr",
             dtype=(np.float64, np.float32),
             multi_output=True,
+            ensure_min_samples=self._fewest,
             y_numeric=isinstance(self, RegressorMixin),
             reset=first,
         )

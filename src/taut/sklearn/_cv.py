@@ -43,6 +43,7 @@ _PARAMETERS = """
 class _Chosen(Taut):
     """What both share: a path in place of one training run."""
 
+    _fewest = 2  # one to train on, one to hold out
     vary: Any
     strengths: Any
     cv: Any
