@@ -413,6 +413,16 @@ def test_every_optimizers_state_is_cut_where_its_weights_are(
         np.testing.assert_array_equal(moment, cut[path])
 
 
+def test_an_average_takes_up_what_its_weights_do() -> None:
+    large = net("sigmoid", 0.5)
+    large.compile(taut.optimizers.Adam(use_ema=True), "mse")
+    prepared, params = large.optimizer.prepared(), large.params
+    large._state = transforms.layout(prepared, params), transforms.init(prepared, large.plan, params)
+    small = compact(large)
+    for path, average in small._state[1].average.items():  # before the first step an average is the weight itself
+        np.testing.assert_array_equal(average, small.params[path])
+
+
 def test_a_state_that_cannot_be_cut_begins_anew_and_says_so() -> None:
     import optax
 
