@@ -45,6 +45,9 @@ bench: $(VENV)/.bench .venv-keras/.ready  ## measure every figure of the README 
 gallery: $(VENV)/.test  ## draw docs/gallery, every term of the catalogue, from the table of the tests
 	$(BIN)/python -m docs.gallery
 
+mutants: $(VENV)/.test  ## put deliberate bugs into a copy of the source, one at a time; each must be noticed
+	$(BIN)/python -m tests.mutants
+
 clean:  ## remove the environments and caches
 	rm -rf .venv .venv-keras .pytest_cache .ruff_cache .hypothesis
 

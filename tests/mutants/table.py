@@ -119,7 +119,7 @@ MATHEMATICS = [
         "functional/ordered.py", "least + (1 - least) * place", "1 - (1 - least) * place", ONE_STEP, VALUE + "OrderedL1"
     ),
     # --- proximal maps
-    Mutant("functional/proximal.py", "xp.where(x > t, x - t,", "xp.where(x > t, x,", PENALTIES, PROX + "L1"),
+    Mutant("functional/proximal.py", "xp.maximum(x, -t), t)", "xp.maximum(x, -t), 2 * t)", PENALTIES, PROX + "L1"),
     Mutant("functional/proximal.py", "step * number(xp, l1, x))", "number(xp, l1, x))", PENALTIES, PROX + "L1"),
     Mutant("functional/proximal.py", "shrink = 1 + 2 * step", "shrink = 1 + step", PENALTIES, PROX + "L2"),
     Mutant(
