@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export KERAS_BACKEND := jax
 export JAX_PLATFORMS := cpu
 
-.PHONY: help demo test check format bench gallery clean
+.PHONY: help demo test check format bench gallery mutants clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
