@@ -5,7 +5,9 @@ import pytest
 
 import taut
 from taut import constraints, regularizers
-from taut.paths import _nets, choice, folds, run
+from taut.paths import _blocks, _nets, choice, folds, largest
+from taut.paths.scoring import Score
+from taut.paths.varying import resolve
 
 ROWS, INPUTS, CLASSES = 96, 6, 3
 VARY = {"dense/kernel": regularizers.L1}
@@ -142,12 +144,12 @@ def test_a_bound_that_is_varied_holds_from_the_first_weights_on() -> None:
 
 
 def test_groups_of_nets_and_devices_change_nothing(path, monkeypatch) -> None:
-    small = train(memory=_one_net_and_a_half())
-    for name in path.scores:
-        np.testing.assert_allclose(small.scores[name], path.scores[name], atol=5e-3, rtol=1e-3)
-    monkeypatch.setattr(run.Nets.__init__.__globals__["Work"], "_cut", _on_one_device)
-    one = train()
+    options = {"folds": None, "seeds": 1}
+    small = train(memory=_one_net_and_a_half(), **options)
+    monkeypatch.setattr(_blocks.Work, "_cut", _on_one_device)
+    one = train(**options)
     for name in path.weights:
+        np.testing.assert_allclose(small.weights[name], path.weights[name], atol=1e-4)
         np.testing.assert_allclose(one.weights[name], path.weights[name], atol=1e-4)
 
 
@@ -357,7 +359,7 @@ def test_after_ctrl_c_the_full_epochs_stay(path, monkeypatch) -> None:
 
 
 def test_patience_stops_the_whole_path() -> None:
-    model = net(optimizer=taut.optimizers.SGD(1e-12))  # nothing ever improves
+    model = net(optimizer=taut.optimizers.Adam(1e-12))  # nothing ever improves
     path = train(model, patience=2, epochs=9)
     assert path.stopped and path.epochs == 3
     with pytest.raises(ValueError, match="patience is given, but no rows are held out"):
@@ -366,7 +368,8 @@ def test_patience_stops_the_whole_path() -> None:
 
 def test_a_net_that_diverges_does_not_touch_the_others() -> None:
     vary = {"dense/kernel": regularizers.L2}
-    path = train(net(optimizer=taut.optimizers.SGD(0.05)), vary=vary, strengths=[0.01, 1e30], seeds=1, epochs=2)
+    options = {"strengths": [0.01, 1e30], "seeds": 1, "epochs": 2, "folds": "auto", "validation_data": (X, LABEL)}
+    path = train(net(optimizer=taut.optimizers.SGD(0.05)), vary=vary, **options)
     assert path.finite[0].all() and not path.finite[1].any()
     assert np.isnan(path.scores["val_accuracy"][1]).all() and path.best().index == 0
     assert "–" in str(path.table())
@@ -444,7 +447,11 @@ def test_a_metric_of_ones_own_says_which_way_is_better() -> None:
     model.compile("adam", "sparse_categorical_crossentropy", [close])
     with pytest.raises(ValueError, match="nothing says whether a higher value is better"):
         train(model)
-    assert train(model, metric="data_loss", epochs=1, seeds=1).higher_is_better is False
+    assert Score.of(model, "data_loss") == Score("data_loss", False)
+    close.higher_is_better = True
+    assert Score.of(model, None) == Score("close", True)
+    assert Score.of(net(), None) == Score("accuracy", True)
+    assert Score.of(net(), "loss") == Score("loss", False)
 
 
 # --- a warm-up ---------------------------------------------------------------------------------------------------------------
@@ -463,3 +470,41 @@ def test_after_a_warm_up_each_net_is_two_fits_of_its_own() -> None:
     taut.utils.draw_seed()
     model.fit(X, LABEL, batch_size=32, initial_epoch=2, epochs=4, verbose=0)
     assert_weights_are(refitted, model)
+
+
+# --- the largest useful strength of nets with a hidden layer ---------------------------------------------------------------
+
+
+def test_a_path_of_a_deeper_net_begins_where_everything_is_zero() -> None:
+    vary = {"dense/kernel": lambda s: regularizers.GroupLasso(s, by="input")}
+    path = train(vary=vary, strengths=8, folds=None, seeds=1, epochs=10)
+    assert path.kept_inputs.sum(axis=1)[0] == 0
+    assert path.kept_inputs.sum(axis=1)[3:].min() > 0
+    np.testing.assert_allclose(path.strengths[:, 0], path.strengths[0, 0] * np.geomspace(1, 1e-3, 8))
+
+
+@pytest.mark.parametrize("edge", [3e-6, 0.02, 7.0, 4e5])
+@pytest.mark.parametrize("makes_zeros", [True, False])
+def test_trials_close_in_on_the_edge(edge, makes_zeros) -> None:
+    def attempt(numbers):
+        zero = numbers >= edge
+        return largest.Trial(zero, np.where(zero, 2.0, 1 + 0.5 * numbers / edge))
+
+    found = largest._by_trial(resolve(net(), {"dense/kernel": regularizers.L1})[0], 1.0, 8, attempt, makes_zeros)
+    assert edge <= found <= edge * largest.FINE
+
+
+def test_no_edge_is_said_to_be_none() -> None:
+    def attempt(numbers):
+        return largest.Trial(np.zeros(len(numbers), bool), np.ones(len(numbers)))
+
+    with pytest.raises(ValueError, match=r"found none from which on .* give strengths as a list"):
+        largest._by_trial(resolve(net(), {"dense/kernel": regularizers.L1})[0], 1.0, 8, attempt, True)
+
+
+def test_the_largest_bound_is_what_the_free_net_keeps() -> None:
+    model = net()
+    params = {path: np.asarray(w) for path, w in model.params.items()}
+    [one] = resolve(model, {"dense/kernel": constraints.MaxNorm})
+    norm = np.linalg.norm(params["dense/kernel"], axis=0).max()
+    assert largest._widest(model, one, params) == pytest.approx(norm, rel=2e-4)

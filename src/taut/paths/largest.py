@@ -36,7 +36,7 @@ __all__ = ["Trial", "is_convex", "largest"]
 ROUNDING = 1e-5  # float32 gradients: this much above the computed strength the zeros are safe
 FINE = 1.3
 WIDE = 1e-3, 1e3  # around the first guess, the first trial's reach
-TRIALS = 5
+TRIALS = 8
 STEPS = 2000  # to the optimum of what is not varied: a bias
 FLAT = 0.99
 
@@ -173,36 +173,48 @@ def _guess(model: Sequential, job: Job, varied: Varied, plan: Plan) -> float:
 def _by_trial(
     varied: Varied, guess: float, count: int, attempt: Callable[[np.ndarray], Trial], makes_zeros: bool
 ) -> float:
+    """The smallest strength tried from which on all are useless, the next lower one being a factor of `FINE` away.
+
+    What is useless is said of all trials together: a closer look moves neither the best nor the worst loss.
+    """
     low, high = guess * WIDE[0], guess * WIDE[1]
-    numbers, first = np.empty(0), 0
+    tried = np.empty((0, 3))  # strength, all zero, loss; descending
     for _ in range(TRIALS):
         numbers = np.geomspace(high, low, count)
         trial = attempt(numbers)
-        useless = trial.zero if makes_zeros else _flat(trial.loss)
-        first = int(np.argmin(useless)) if not useless.all() else count  # descending: the first that is useful
-        if first == 0:
-            low, high = high, high * WIDE[1]
-        elif first == count:
-            low, high = low * WIDE[0], low
-        elif numbers[first - 1] / numbers[first] <= FINE:
-            return float(numbers[first - 1])
+        tried = np.concatenate([tried, np.stack([numbers, trial.zero, trial.loss], axis=1)])
+        tried = tried[np.argsort(-tried[:, 0], kind="stable")]
+        useless = tried[:, 1] == 1 if makes_zeros else _flat(tried[:, 2])
+        top, bottom = float(tried[0, 0]), float(tried[-1, 0])
+        if useless is None:  # no strength has made a difference
+            low, high = bottom * WIDE[0], top * WIDE[1]
+            continue
+        first = int(np.argmin(useless)) if not useless.all() else len(tried)  # the largest that is useful
+        # One flat loss is the worst of a slope; a plateau has two.
+        if first < (1 if makes_zeros else 2):
+            low, high = top, top * WIDE[1]
+        elif first == len(tried):
+            low, high = bottom * WIDE[0], bottom
+        elif tried[first - 1, 0] <= FINE * tried[first, 0]:
+            return float(tried[first - 1, 0])
         else:
-            low, high = float(numbers[first]), float(numbers[first - 1])
-    if 0 < first < count:
-        return float(numbers[first - 1])
+            low, high = float(tried[first, 0]), float(tried[first - 1, 0])
     what = "all of these weights zero" if makes_zeros else "the training loss worse"
     raise ValueError(
-        f"vary[{varied.name!r}]: trials between {guess:.3g} × {WIDE[0] ** TRIALS:.0e} and × {WIDE[1] ** TRIALS:.0e} found "
-        f"no strength from which on training makes {what}. Train for more epochs, or give strengths as a list."
+        f"vary[{varied.name!r}]: {TRIALS} trials of {count} strengths around {guess:.3g} found none from which on "
+        f"training makes {what}. Train for more epochs, or give strengths as a list."
     )
 
 
-def _flat(loss: np.ndarray) -> np.ndarray:
-    """Whether each loss, or one that is not finite, is within 1 % of the way from the best to the worst."""
+def _flat(loss: np.ndarray) -> np.ndarray | None:
+    """Whether each loss, or one that is not finite, is within 1 % of the way from the best to the worst; None where all
+    are the same."""
     known = np.isfinite(loss)
-    if not known.any() or np.ptp(loss[known]) == 0:
+    if not known.any():
         return ~known
     best, worst = loss[known].min(), loss[known].max()
+    if worst - best <= 1e-5 * abs(worst):
+        return None if known.all() else ~known
     return ~known | (loss >= worst - (1 - FLAT) * (worst - best))
 
 
