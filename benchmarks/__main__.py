@@ -20,6 +20,8 @@ ALL = (
     "path_optimum",
     "path_recovery",
     "path_growth",
+    "compact",
+    "sparse",
     "terms",
 )
 

@@ -25,6 +25,8 @@ ORDER = (
     "path_optimum",
     "path_recovery",
     "path_growth",
+    "compact",
+    "sparse",
     "terms",
 )
 BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
