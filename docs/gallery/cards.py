@@ -250,16 +250,15 @@ def profile(entry: Entry, term: Any) -> Figure:
     """Weights along an axis before and after."""
     rng = np.random.default_rng(3)
     place = np.arange(32)
-    shape = (
-        np.where(place < 10, -0.6, np.where(place < 22, 0.9, 0.2)) if entry.name != "Monotone" else (place - 14) / 14
-    )
+    shapes = {"Monotone": (place - 14) / 14, "Convex": ((place - 12) / 15) ** 2 - 0.5}
+    shape = shapes.get(entry.name, np.where(place < 10, -0.6, np.where(place < 22, 0.9, 0.2)))
     w = shape + 0.28 * rng.normal(size=32)
     made, (axis,) = style.panels([5.6], 2.6)
     axis.plot(place, w, "o", color=style.QUIET, markersize=3.2, label="before")
     if entry.name == "SquaredDifferences":
         ways = [(s, descended(dataclasses.replace(term, strength=s), w, 0.04)) for s in (0.5, 5.0)]
         lines = [(f"after, strength {s:g}", z, c) for (s, z), c in zip(ways, style.SHADES, strict=False)]
-    elif entry.name == "Monotone":
+    elif entry.kind == "constraint":
         lines = [("after", np.asarray(term(w)), style.BLUE)]
     else:
         lines = [
@@ -267,7 +266,7 @@ def profile(entry: Entry, term: Any) -> Figure:
             for s, c in zip((0.5, 2.0), style.SHADES, strict=False)
         ]
     for label, z, color in lines:
-        if entry.name == "SquaredDifferences":
+        if entry.name in ("SquaredDifferences", "Convex"):
             axis.plot(place, z, color=color, linewidth=1.8, label=label)
         else:
             axis.step(place, z, where="mid", color=color, linewidth=1.8, label=label)
@@ -312,7 +311,7 @@ def _kinds() -> dict[type, Callable[[Entry, Any], Figure]]:
         pattern: "Zeros Triangular Diagonal Radial Masked StochasticRows StochasticColumns DoublyStochastic Symmetric Skew",
         region: "NonNeg NonPositive Box LInfBall Fixed MaxNorm UnitNorm MinMaxNorm L1Ball GroupL1Ball Simplex UnitSum "
         "ZeroMean HalfSpace TopK Intersection",
-        profile: "TotalVariation SquaredDifferences Monotone",
+        profile: "TotalVariation SquaredDifferences Monotone Convex",
         activity: "KLSparsity Entropy",
         plain: "Plain",
     }

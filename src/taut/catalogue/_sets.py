@@ -219,6 +219,16 @@ CONSTRAINTS: tuple[Entry, ...] = (
         "sklearn.isotonic, TF Lattice monotonicity",
     ),
     _row(
+        ORDER,
+        "Convex",
+        "w₁, w₂, … whose steps never fall",
+        "Use it for curves of rising costs or, with concave=True, of diminishing returns: the further along the axis, the "
+        "steeper (or the flatter), never both.",
+        "Convex()(np.asarray([0.0, 3.0, 0.0])).round(3).tolist()",
+        "[1.0, 1.0, 1.0]",
+        "TF Lattice convexity",
+    ),
+    _row(
         FEW,
         "TopK",
         "at most k weights of a unit are not 0",

@@ -2,7 +2,7 @@
 
 Each has its value and its proximal map, entry by entry. None is convex, so a long step makes the proximal
 objective itself non-convex, with one minimum at zero and one away from it; every map here returns the lower of
-the two, at any step, and zero where they are equal.
+the two, at any step, and zero where they are equal. One file because each penalty is read beside its map.
 """
 
 from __future__ import annotations
