@@ -27,6 +27,7 @@ class Constraint(Term):
         convex: the set is convex, so projecting in the optimizer's metric converges to the optimum.
         separable: the set bounds each entry on its own, so the metric does not matter.
         metric: the projection is exact in every per-entry metric; if not, it is always Euclidean.
+        steep: it is so where steps differ by more than the precision, too.
         around_zero: a ball whose projection leaves zeros alone, so that some weights may be left out of it.
         cone: each entry is bounded by 0 or held at 0, or is free.
         after_cone: the set is told by magnitudes alone and holds every point of smaller ones, so that cones, L1 and L2
@@ -39,6 +40,7 @@ class Constraint(Term):
     convex: ClassVar[bool] = False
     separable: ClassVar[bool] = False
     metric: ClassVar[bool] = True
+    steep: ClassVar[bool] = True
     around_zero: ClassVar[bool] = False
     cone: ClassVar[bool] = False
     after_cone: ClassVar[bool] = False
@@ -76,6 +78,7 @@ class Constraint(Term):
                 convex=self.convex,
                 separable=self.separable,
                 metric=self.metric,
+                steep=self.steep,
                 even=self.after_cone,
                 cone=self.cone,
                 nonneg=self.nonneg,

@@ -59,7 +59,7 @@ def words(term: Any) -> str:
     for i, field in enumerate(dataclasses.fields(term)):
         value = getattr(term, field.name)
         plain = isinstance(value, str | bool | int | float | None)
-        if plain and value == field.default and (i > 0 or value is None):
+        if plain and value == field.default and (i > 0 or not isinstance(value, float)):
             continue
         inner = words(value) if dataclasses.is_dataclass(value) else shown(value) if plain else "..."
         given.append(inner if len(given) == i and field.name != "axis" else f"{field.name}={inner}")

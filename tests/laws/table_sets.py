@@ -11,6 +11,7 @@ import numpy as np
 from taut.constraints import (
     NM,
     PSD,
+    Convex,
     Diagonal,
     DoublyStochastic,
     Fixed,
@@ -240,7 +241,23 @@ def rising(axis: int, sign: int) -> Drawn:
     return Drawn(draw=draw, out=lambda z: float(np.max(-sign * np.diff(z, axis=axis))))
 
 
+def bending(axis: int, sign: int) -> Drawn:
+    """Sums of sums of what is not negative, and a straight line."""
+
+    def draw(rng: Rng, like: Array) -> Array:
+        bends = np.where(rng.uniform(size=like.shape) < 0.5, np.abs(noise(rng, like)), 0.0)
+        line = rng.normal() + rng.normal() * np.cumsum(np.ones_like(like), axis=axis)
+        return sign * (np.cumsum(np.cumsum(bends, axis=axis), axis=axis) + line)
+
+    def out(z: Array) -> float:
+        return float(np.max(-sign * np.diff(z, n=2, axis=axis)) / max(np.abs(z).max(), 1e-300) / 4)
+
+    return Drawn(draw=draw, out=out)
+
+
 ORDER = [
+    SetRow(Convex(), bending(0, 1), shapes=[(4, 3), (6,)]),
+    SetRow(Convex(concave=True, axis=0), bending(0, -1), shapes=[(7, 2), (3, 2, 3)]),
     SetRow(Monotone(), rising(0, 1), shapes=[(4, 3), (6,)]),
     SetRow(Monotone(False, axis=-1), rising(-1, -1)),
     SetRow(Monotone(axis=0), rising(0, 1), shapes=[(7, 2), (2, 2, 3)]),

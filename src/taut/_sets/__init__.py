@@ -2,7 +2,7 @@
 
 from taut._sets.entries import Fixed, LInfBall, NonPositive, Radial
 from taut._sets.matrices import PSD, LowRank, NuclearBall, Orthogonal, Skew, SpectralNorm, Symmetric
-from taut._sets.order import Monotone
+from taut._sets.order import Convex, Monotone
 from taut._sets.patterns import Diagonal, Masked, Triangular, Zeros
 from taut._sets.sparsity import NM, TopK
 from taut._sets.stochastic import DoublyStochastic, StochasticColumns, StochasticRows
@@ -11,6 +11,7 @@ from taut._sets.sums import GroupL1Ball, HalfSpace, L1Ball, Simplex, UnitSum, Ze
 __all__ = [
     "NM",
     "PSD",
+    "Convex",
     "Diagonal",
     "DoublyStochastic",
     "Fixed",

@@ -140,7 +140,8 @@ def finish(xp: Namespace, z: Array, dead: Array, bounds: Sequence[Bound]) -> Arr
     """
     fixed = constant(z)
     light = eps(widen(xp, z).dtype) ** 2
-    least = light * xp.max(xp.abs(fixed))
+    top = xp.max(xp.abs(fixed))
+    little, least = eps(widen(xp, z).dtype) * top, light * top
 
     def outside(z: Array) -> Array:
         return xp.any(xp.stack([b.outside(z) > 0 for b in bounds]))
@@ -153,7 +154,8 @@ def finish(xp: Namespace, z: Array, dead: Array, bounds: Sequence[Bound]) -> Arr
         for b in bounds:
             z = b.project(z, step if b.metric else None)
             # What is held, and what was pooled with it, has moved by next to nothing.
-            speck = held if not b.metric else xp.any(held) & (xp.abs(z) <= least)
+            size = xp.abs(z)
+            speck = held if not b.metric else held & (size <= little) | xp.any(held) & (size <= least)
             z = xp.where(speck, xp.zeros_like(z), z)
         return z, count + 1, outside(z)
 

@@ -55,6 +55,7 @@ class Part:
         convex: the penalty or the set is.
         separable: it is about each entry by itself.
         metric: ``act`` is exact in every per-entry metric.
+        steep: of a set, it is so where steps differ by more than the precision, too.
         even: see the module.
         cone: a set of signs and zeros, by entry.
         nonneg: a set whose weights are at least 0.
@@ -69,6 +70,7 @@ class Part:
     convex: bool = True
     separable: bool = False
     metric: bool = True
+    steep: bool = True
     even: bool = False
     cone: bool = False
     nonneg: bool = False
@@ -300,7 +302,7 @@ def _split(acts: list[Solve], sets: list[Part]) -> Solve:
         z = narrow(xp, z, w.dtype)
         if not sets:
             return z
-        bounds = [splitting.Bound(s.act, s.outside, s.metric) for s in sets if s.outside is not None]
+        bounds = [splitting.Bound(s.act, s.outside, s.metric and s.steep) for s in sets if s.outside is not None]
         return splitting.finish(xp, z, dead, bounds)
 
     return go
