@@ -39,8 +39,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("models", "paths"),
     ("report", "tables"),
-    ("__init__",),  # the public names, for the front doors
     ("sklearn",),
+    ("__init__",),  # the public names, for the front doors
     ("cli",),
     ("__main__",),
 )

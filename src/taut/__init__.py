@@ -68,9 +68,12 @@ _HOMES = {
     "stack": "taut._term",
 }
 
+# Modules that need an optional library: there by name, but not in `from taut import *`.
+_OPTIONAL = ("sklearn",)
+
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in __all__ and name not in _OPTIONAL:
         # `name` and `obj` let Python add "Did you mean ...?" from `__dir__`.
         raise AttributeError(f"module 'taut' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     value = getattr(import_module(_HOMES[name]), name) if name in _HOMES else import_module(f"taut.{name}")
@@ -79,4 +82,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_OPTIONAL])
