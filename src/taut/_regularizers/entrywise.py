@@ -1,4 +1,7 @@
-"""Penalties on each weight by itself, other than Keras's own."""
+"""Penalties on each weight by itself, other than Keras's own.
+
+One file because they are of one form and are read side by side.
+"""
 
 from __future__ import annotations
 
