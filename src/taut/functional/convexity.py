@@ -17,7 +17,6 @@ from taut.functional._dtype import (
     Number,
     beside,
     eps,
-    is_half,
     namespace,
     narrow,
     number,
@@ -107,8 +106,8 @@ def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
 def bend(w: Array, axis: int) -> Array:
     """How far each second difference along ``axis`` is below 0, shaped like ``w``; 0 where it is accepted.
 
-    Straight pieces are straight to rounding only: 2 kappa of the line's largest weight is allowed (and in half
-    precision as many subnormals as four roundings make).
+    Straight pieces are straight to rounding only: 2 kappa of the line's largest weight is allowed, and as many
+    subnormals as four roundings make.
 
     >>> import numpy as np
     >>> bend(np.asarray([0.0, 3.0, 0.0]), 0)
@@ -121,8 +120,7 @@ def bend(w: Array, axis: int) -> Array:
         return 0 * widen(xp, w)
     down = -_second(xp, x)
     allowed = 2 * kappa(w.dtype) * xp.max(xp.abs(x), axis=-1, keepdims=True)
-    if is_half(w.dtype):
-        allowed = allowed + 4 * smallest(w.dtype)
+    allowed = allowed + 4 * smallest(w.dtype)
     down = xp.where(down <= allowed, xp.zeros_like(down), down)
     return xp.astype(xp.moveaxis(down, -1, axis), widen(xp, w).dtype)
 
