@@ -46,8 +46,6 @@ def refit(
     """See `Path.refit`."""
     if (x is None) != (y is None):
         raise ValueError("refit: give both x and y, or neither.")
-    if x is None and recipe.x is None:
-        raise ValueError("refit: this path was loaded from a file, which holds no data; give x and y.")
     own = x is None
     x, y = (recipe.x, recipe.y) if own else (x, y)
     rows = len(x) if hasattr(x, "__len__") else x.shape[0]

@@ -232,7 +232,7 @@ class Path:
             debias: train it once more without the varied terms, from where it is, its exact zeros held at zero (by the
                 constraint `taut.constraints.Zeros`, which stays on the model): the support is the path's, the weights
                 are no longer shrunk. Constraints that were there before the path stay as well.
-            x, y: the rows, if they are others than the path's own (a path that was loaded has none).
+            x, y: the rows, if they are others than the path's own.
 
         Reference: Meinshausen, Relaxed lasso (2007), with φ = 0.
         """
