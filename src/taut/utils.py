@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def draw_seed() -> int:
 
 
 @contextlib.contextmanager
-def drawn_from(seed: int) -> Iterator[None]:
+def drawn_from(seed: int) -> Generator[None]:
     """Within the block everything is drawn as after ``set_random_seed(seed)``; the stream outside is not touched."""
     global _stream
     before = _stream

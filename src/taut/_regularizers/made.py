@@ -92,7 +92,7 @@ class Towards(Made):
     array([1., 3.])
     """
 
-    even: ClassVar[bool] = False
+    even: ClassVar[bool] = False  # pyright: ignore[reportIncompatibleMethodOverride]
     term: Regularizer = field(metadata=MEMBER)
     reference: Number = number()
 

@@ -84,7 +84,11 @@ def where_nan(w: Any) -> tuple[int, tuple[int, ...]] | None:
             return None
     elif is_torch(w):
         torch = sys.modules["torch"]
-        if torch.compiler.is_compiling() or w.device.type != "cpu" or torch._C._functorch.is_functorch_wrapped_tensor(w):
+        if (
+            torch.compiler.is_compiling()
+            or w.device.type != "cpu"
+            or torch._C._functorch.is_functorch_wrapped_tensor(w)
+        ):
             return None
         if not w.is_floating_point() or not bool(torch.isnan(w).any()):
             return None
