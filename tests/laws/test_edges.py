@@ -281,7 +281,7 @@ def test_nan_stays_nan_where_it_cannot() -> None:
     for term in (L1(0.1), GroupLasso(0.1), LogSum(0.1)):
         assert np.isnan(jax.jit(lambda v, t=term: t.prox(v, 0.5))(w)[0, 1]), term
         assert np.isnan(term(w))
-    assert np.isnan(torch.func.vmap(NonNeg())(torch.asarray(np.array(w)))[0, 1])
+    assert torch.isnan(torch.func.vmap(NonNeg())(torch.asarray(np.array(w)))[0, 1])
 
 
 @pytest.mark.parametrize("row", ALL_PENALTIES, ids=str)

@@ -14,7 +14,7 @@ import torch
 from skglm.utils.prox_funcs import prox_05, prox_log_sum, prox_SCAD, value_MCP, value_SCAD
 
 from taut import joint
-from taut.constraints import Box, NonNeg
+from taut.constraints import Box, NonNeg, Simplex
 from taut.regularizers import (
     L0,
     L1,
@@ -606,5 +606,5 @@ def test_joint_steps_with_constraints() -> None:
         got = joint.step_for(term, Box(-0.5, 0.5))(w, step, None)
         np.testing.assert_array_equal(got, np.clip(term.prox(w, step), -0.5, 0.5))
     # No joint step is known: refused by name.
-    for term in (MCP(0.1), ExclusiveLasso(0.1), NuclearNorm(0.1), TotalVariation(0.1), OrderedL1(0.1)):
-        assert type(term).__name__ in str(joint.known(term, Box(-0.5, 0.5)))
+    for term, place in ((MCP(0.1), Box(0.5, 1.0)), (GroupMCP(0.1), Box(-0.5, 0.5)), (MCP(0.1), Simplex())):
+        assert type(term).__name__ in str(joint.known(term, place))

@@ -57,4 +57,8 @@ def test_hard_thresholds_and_huber_in_their_own_units() -> None:
     for step in (0.2, 1.3):
         theirs = pp.L0(sigma=1.0).prox(w.copy(), np.sqrt(2 * step * 0.3))
         np.testing.assert_array_equal(L0(0.3).prox(w, step), theirs)
-        np.testing.assert_allclose(Huber(1.0, 1.0).prox(w, step), pp.Huber(alpha=1.0).prox(w, step), atol=1e-12)
+        # PyProximal 0.13 leaves the parabola at |w| = α, where the map does at α + step; elsewhere it is the same.
+        same = (np.abs(w) <= 1.0) | (np.abs(w) > 1.0 + step)
+        ours, theirs = Huber(1.0, 1.0).prox(w, step), pp.Huber(alpha=1.0).prox(w, step)
+        assert same.sum() >= 6
+        np.testing.assert_allclose(ours[same], theirs[same], atol=1e-12)

@@ -304,10 +304,13 @@ def test_a_certain_mistake_has_a_gradient() -> None:
 # --- defaults ------------------------------------------------------------------------------------------------------------
 
 
+OWN = {"name", "trainable", "input_shape", "unit_regularizer", "unit_constraint"}  # not among Keras's own arguments
+
+
 def test_dense_has_the_defaults_of_keras() -> None:
     theirs, ours = keras.layers.Dense(3).get_config(), taut.layers.Dense(3).get_config()
-    assert set(inspect.signature(keras.layers.Dense).parameters) >= ours.keys() - {"name", "trainable", "input_shape"}
-    for key in ours.keys() - {"name", "input_shape"}:  # Keras takes an input_shape and drops it from the config
+    assert set(inspect.signature(keras.layers.Dense).parameters) >= ours.keys() - OWN
+    for key in ours.keys() - (OWN - {"trainable"}):  # Keras takes an input_shape and drops it from the config
         expected, found = theirs.get(key), ours[key]  # Keras leaves out an activity regularizer of None
         if isinstance(expected, dict):
             assert taut.initializers.deserialize(expected) == taut.initializers.deserialize(found), key

@@ -437,11 +437,10 @@ def test_json_that_describes_nothing(body, words, tmp_path) -> None:
 
 def test_terms_nested_without_end(parts, tmp_path) -> None:
     tensors, description = parts
-    term = {"class_name": "L1", "config": {"l1": 0.1}}
-    for _ in range(300):
-        term = {"class_name": "Sum", "config": {"terms": [term]}}
-    description = put(description, (*DENSE, "kernel_regularizer"), term)
-    files.write(tmp_path / "m.taut", tensors, json.dumps(description))
+    description = put(description, (*DENSE, "kernel_regularizer"), "HERE")
+    one = '{"class_name": "L1", "config": {"l1": 0.1}}'
+    term = '{"class_name": "Sum", "config": {"terms": [' * 5000 + one + "]}}" * 5000
+    files.write(tmp_path / "m.taut", tensors, json.dumps(description).replace('"HERE"', term))
     assert_refused(tmp_path / "m.taut")
 
 

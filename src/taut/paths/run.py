@@ -108,7 +108,7 @@ def path(
     ...     model, x, y, vary, strengths=4, folds=3, seeds=1, epochs=50, batch_size="full", seed=0, verbose=0
     ... )
     >>> path.table()["inputs"].tolist()
-    [0, 2, 2, 4]
+    [0, 2, 2, 2]
     """
     epochs = _integer("epochs", epochs, 1)
     warm_up = _integer("warm_up", warm_up, 0)
