@@ -5,7 +5,7 @@ PYTHON ?= python3
 # Extra words for the one pip command that installs PyTorch, such as the index of its CPU builds.
 TORCH_PIP_FLAGS ?=
 # Words handed to pytest: make test PYTEST_FLAGS="-k prox -x"
-PYTEST_FLAGS ?= -n 2 --dist worksteal
+PYTEST_FLAGS ?= -n 2 --dist loadgroup
 # Words handed to every benchmark: make bench BENCH_FLAGS=--quick
 BENCH_FLAGS ?=
 

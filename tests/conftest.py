@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # `derandomize`: the same examples in every run, so that a failure is the change's and not the day's.
@@ -18,3 +19,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("taut")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that compile the same programs, or share a fixture, run in one process: all laws of a term; else a file.
+
+    Compiling is what the suite spends its time on, and two processes would each compile everything.
+    """
+    for item in items:
+        row = getattr(item, "callspec", None) and item.callspec.params.get("row")  # type: ignore[attr-defined]
+        item.add_marker(pytest.mark.xdist_group(str(item.path) if row is None else f"term {row}"))
