@@ -77,7 +77,12 @@ class TautPath:
                 scores.append(abs(accuracy - float(self.found.scores["accuracy"][i, 0, 0])))
                 alone, ours = np.asarray(model.params[KERNEL]), self.found.weights[KERNEL][i]
                 kept.append(abs(np.count_nonzero(alone) - np.count_nonzero(ours)) / alone.size)
-        return {"weights": float(max(weights)), "typical": float(np.median(weights)), "score": float(max(scores)), "kept": float(max(kept))}
+        return {
+            "weights": float(max(weights)),
+            "typical": float(np.median(weights)),
+            "score": float(max(scores)),
+            "kept": float(max(kept)),
+        }
 
     def _fit(self, model: Any, rows: int | None, epochs: int) -> None:
         model.fit(self.x[:rows], self.y[:rows], batch_size=self.work.batch, epochs=epochs, verbose=0)
