@@ -8,28 +8,11 @@ import sys
 from benchmarks import tables
 from benchmarks.line import ROOT
 
-ALL = (
-    "small_net",
-    "wide_net",
-    "process",
-    "useless_inputs",
-    "strengths",
-    "path_speed",
-    "path_groups",
-    "path_selection",
-    "path_optimum",
-    "path_recovery",
-    "path_growth",
-    "compact",
-    "sparse",
-    "terms",
-)
-
 
 def main() -> None:
     words = sys.argv[1:]  # --quick, --rounds N: handed on
     failed: list[str] = []
-    for name in ALL:
+    for name in tables.ORDER:
         print(f"\n# python -m benchmarks.{name}", flush=True)
         done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *words], cwd=ROOT, check=False)
         if done.returncode:

@@ -14,6 +14,7 @@ from taut._language import TermError, build
 __all__ = [
     "TermOption",
     "Widths",
+    "choosing_options",
     "held_out_option",
     "network_options",
     "table_argument",
@@ -194,4 +195,25 @@ def held_out_option(share: float, text: str, *, low_open: bool) -> Command:
         default=share,
         show_default=True,
         help=text,
+    )
+
+
+def choosing_options(*, strengths: int, folds: int, rule: str) -> Command:
+    """How a strength is chosen, with these defaults."""
+
+    def count(name: str, least: int, default: int) -> Command:
+        return click.option(name, type=click.IntRange(least), metavar="N", default=default, show_default=True)
+
+    return _all_of(
+        count("--strengths", 1, strengths),
+        count("--folds", 2, folds),
+        count("--seeds", 1, 1),
+        click.option(
+            "--rule",
+            type=click.Choice(["max", "one_se"]),
+            metavar="RULE",
+            default=rule,
+            show_default=True,
+            help="max: the best mean score. one_se: the simplest within one standard error of it.",
+        ),
     )

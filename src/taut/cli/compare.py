@@ -12,7 +12,14 @@ import click
 
 from taut.cli._command import Command, check_out, heading, note, replace_file
 from taut.cli._network import network, rows_of
-from taut.cli._options import held_out_option, network_options, table_argument, table_options, training_options
+from taut.cli._options import (
+    choosing_options,
+    held_out_option,
+    network_options,
+    table_argument,
+    table_options,
+    training_options,
+)
 
 __all__ = ["compare"]
 
@@ -44,17 +51,7 @@ SECTIONS = {
 )
 @table_argument
 @click.option("--kind", "-k", "kinds", multiple=True, metavar="KIND", help="A kind to try. May be repeated.")
-@click.option("--strengths", type=click.IntRange(1), metavar="N", default=8, show_default=True)
-@click.option("--folds", type=click.IntRange(2), metavar="N", default=3, show_default=True)
-@click.option("--seeds", type=click.IntRange(1), metavar="N", default=1, show_default=True)
-@click.option(
-    "--rule",
-    type=click.Choice(["max", "one_se"]),
-    metavar="RULE",
-    default="max",
-    show_default=True,
-    help="max: the best mean score. one_se: the simplest within one standard error of it.",
-)
+@choosing_options(strengths=8, folds=3, rule="max")
 @click.option(
     "--noise",
     type=click.FloatRange(0),

@@ -13,6 +13,7 @@ from taut._language import TermError, build
 from taut.cli._command import Command, check_out, heading, note, replace_file
 from taut.cli._network import network, rows_of
 from taut.cli._options import (
+    choosing_options,
     held_out_option,
     network_options,
     table_argument,
@@ -101,17 +102,7 @@ def _file(name: str, text: str) -> Any:
     metavar="WHERE:TERM",
     help='What is varied; repeated, a grid. By default "kernel:l1=*".',
 )
-@click.option("--strengths", type=click.IntRange(1), metavar="N", default=32, show_default=True)
-@click.option("--folds", type=click.IntRange(2), metavar="N", default=5, show_default=True)
-@click.option("--seeds", type=click.IntRange(1), metavar="N", default=1, show_default=True)
-@click.option(
-    "--rule",
-    type=click.Choice(["max", "one_se"]),
-    metavar="RULE",
-    default="one_se",
-    show_default=True,
-    help="max: the best mean score. one_se: the simplest within one standard error of it.",
-)
+@choosing_options(strengths=32, folds=5, rule="one_se")
 @click.option(
     "--by",
     type=click.Choice(["inputs", "zeros", "strength"]),

@@ -27,7 +27,7 @@ from taut.paths._sides import Sides, even_folds
 from taut.paths.choice import Point
 from taut.paths.kinds import Kind, chosen, with_dropout
 from taut.paths.result import Path
-from taut.paths.run import path
+from taut.paths.run import _columns_of, path
 from taut.paths.scoring import Score
 from taut.paths.table import Table
 from taut.paths.varying import terms_at
@@ -196,7 +196,7 @@ def compare(
         raise ValueError(f"noise={noise!r}, expected a finite number ≥ 0.")
     first = utils.draw_seed() if seed is None else _integer("seed", seed, 0)
     score = Score.of(model, metric)
-    names = _names(x)
+    names = _columns_of(x)
     rows = Sides.split(model, x, y, test_fraction, test_data, groups, first)
     bare = _bare(model, first)
     places = _places(bare)
@@ -228,11 +228,6 @@ def compare(
         bar.close()
     out.seconds = time.perf_counter() - began
     return out
-
-
-def _names(x: Any) -> tuple[str, ...] | None:
-    names = getattr(x, "columns", None)
-    return None if names is None or callable(names) else tuple(str(name) for name in names)
 
 
 # --- the nets -------------------------------------------------------------------------------------------------------------
