@@ -11,7 +11,7 @@ from typing import Any
 from taut.functional._control import constant, while_
 from taut.functional._dtype import Array, Namespace, eps
 from taut.functional._norms import largest, positive, root_sum_squares, total
-from taut.functional._rare import solved
+from taut.functional._rare import rarely, solved
 
 LIMIT = 40
 """Most Newton steps. Two or three are usual; steps that differ a millionfold within a group took nine at
@@ -22,18 +22,20 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
     """The norm n of argmin_z strength·Σ_g ‖z_g‖ + Σ (z − x)²/(2·step), by group; not positive where z = 0.
 
     With t = step·strength it is the root of h(n) = (Σ x²/(n+t)²)^(-1/2) = 1, and h is concave and increasing: Newton
-    from below climbs to it. With equal t, h is a line and one step does. The start is n = ‖x‖ − t̄, with t̄ the mean
-    of t weighted by x²: 1/(n+t)² is convex in t, so that h is at most 1 there.
+    from below climbs to it. Its slope is at least 1/‖x‖, and 1/‖x‖ at once with equal t; so τ = (h(‖x‖) − 1)·‖x‖ taken
+    off ‖x‖ leaves a start at or below the root. What it leaves is at most 1.5·τ·v, v the variance of t over ‖x‖², which is
+    at most t̄·max t/‖x‖²: in a group that is far from dying that is no more than rounding, and no more is asked. (t̄ is at
+    most 1.39·τ where max t ≤ ‖x‖/4, by the chord of 1/(n+t)².)
 
-    At the start, h⁻² − 1 is three times the relative variance v of n + t (to third order), and so says the slope as
-    well: h' = (1 + 1.5v)/‖x‖. Where v is small, as it is unless a group is about to die, that step is exact to
-    rounding and one sum does.
+    Elsewhere h is taken at the start as well. There h⁻² − 1 says what is missing and the slope, h' = (1 + 1.5v)/‖x‖: where
+    it is small, that step is exact to rounding.
     """
     tiny = 2.0**-126 if x.dtype.itemsize == 4 else 2.0**-1022  # the smallest normal number
 
     def ratios(n: Array, x: Array, s: Array, lam: Array) -> tuple[Array, Array]:
-        # Guarded by group, not by entry: XLA sums what is made by arithmetic without writing it down first.
-        reach = xp.where(n > 0, n, xp.full_like(n, tiny)) + s * lam
+        # Guarded by group, not by entry: XLA sums what is made by arithmetic without writing it down first. And the
+        # product depends on n: what does not, XLA moves out of a loop, where a whole array is written for nothing.
+        reach = xp.where(n > 0, n, xp.full_like(n, tiny)) + s * (lam + 0 * n)
         return x / reach, reach
 
     def move(n: Array, *given: Array) -> Array:
@@ -44,18 +46,33 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
 
     def root(x: Array, s: Array, lam: Array) -> Array:
         norm = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
-        unit = x / positive(xp, norm)
         lam = lam + 0 * norm  # one a group: XLA would write a scalar out as a whole array before it sums
-        start = norm - lam * total(xp, unit * unit * s, axes)
-        # Large steps beside small ones (rare entries: lr/ε beside 0) leave the mean no bound, and x/t would overflow.
-        over = xp.abs(x) - s * lam
-        start = xp.where(start > 0, start, largest(xp, xp.where(over > 0, over, xp.zeros_like(over)), axes))
-        ratio, _ = ratios(start, x, s, lam)
-        square = total(xp, ratio * ratio, axes)
-        near = start + norm * (1 - 1 / xp.sqrt(positive(xp, square))) / (1 + (square - 1) / 2)
-        close = (start > 0) & (square - 1 <= _near(x.dtype))
-        dead = (start <= 0) & (square <= 1)  # h(0) ≥ 1: there is no positive root
-        return _climb(xp, move, xp.where(close, near, start), close | dead, x, s, lam)
+        ratio, _ = ratios(norm, x, s, lam)
+        off = (1 / xp.sqrt(positive(xp, total(xp, ratio * ratio, axes))) - 1) * norm
+        longest = largest(xp, s, axes) if s.ndim else s
+        top = lam * longest / positive(xp, norm)
+        missing = 3 * top * (off / positive(xp, norm)) ** 2
+        sure = ((top <= 0.25) & (missing <= 4 * eps(x.dtype))) | (norm == 0)
+
+        def finish(below: Array) -> Array:
+            ratio, _ = ratios(below, x, s, lam)
+            square = total(xp, ratio * ratio, axes)
+            better = below + norm * (1 - 1 / xp.sqrt(positive(xp, square))) / (1 + (square - 1) / 2)
+            close = (below > 0) & (square - 1 <= _near(x.dtype))
+            dead = (below <= 0) & (square <= 1)  # h(0) ≥ 1: there is no positive root
+            unbounded = (below <= 0) & ~dead & ~sure
+
+            def by_entry(below: Array) -> Array:
+                # Large steps beside small ones (rare entries: lr/ε beside 0) leave τ no bound, and x/t would overflow.
+                over = xp.abs(x + 0 * below) - s * (lam + 0 * below)
+                over = largest(xp, xp.where(over > 0, over, xp.zeros_like(over)), axes)
+                return xp.where(unbounded, over, below)
+
+            begin = rarely(xp, xp.any(unbounded), by_entry, xp.where(close, better, below))
+            done = close | dead | sure
+            return xp.where(sure, below, _climb(xp, move, begin, done, x, s, lam))
+
+        return rarely(xp, xp.any(~sure), finish, norm - off)
 
     def along(n: Array, given: tuple[Array, ...], d: tuple[Array, ...]) -> Array:
         ratio, reach = ratios(n, *given)
@@ -84,18 +101,21 @@ def ball(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]
     def root(x: Array, s: Array, radius: Array) -> Array:
         norm = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
         r = positive(xp, radius) + 0 * norm  # one a slice, as in `shrunk_norm`
-        unit = x / positive(xp, norm)
-        mean = positive(xp, total(xp, unit * unit * s, axes))
-        start = (norm / r - 1) / mean
-        outside = start > 0
-        start = xp.where(outside, start, xp.zeros_like(start))
-        z = x / (r + (r * start) * s)
-        square = total(xp, z * z, axes)
-        # The slope is s̄/m·(1 + 1.5v − 3v·m/(μs̄)) with m = 1 + μs̄, and v a third of square − 1.
-        bend = (square - 1) * (0.5 + 1 / positive(xp, start * mean))
-        near = start + (start + 1 / mean) * (1 - 1 / xp.sqrt(positive(xp, square))) / positive(xp, 1 - bend)
-        close = xp.abs(bend) <= _near(x.dtype)
-        return _climb(xp, move, xp.where(close & outside, near, start), close | ~outside, x, s, r)
+        outside = norm > r
+
+        def finish(mu: Array) -> Array:
+            unit = x / (positive(xp, norm) + 0 * mu)  # depends on mu, so that it stays in the loop of `rarely`
+            mean = positive(xp, total(xp, unit * unit * s, axes))
+            start = xp.where(outside, (norm / r - 1) / mean, xp.zeros_like(norm))
+            z = x / (r + (r * start) * s)
+            square = total(xp, z * z, axes)
+            # The slope is s̄/m·(1 + 1.5v − 3v·m/(μs̄)) with m = 1 + μs̄, and v a third of square − 1.
+            bend = (square - 1) * (0.5 + 1 / positive(xp, start * mean))
+            near = start + (start + 1 / mean) * (1 - 1 / xp.sqrt(positive(xp, square))) / positive(xp, 1 - bend)
+            close = xp.abs(bend) <= _near(x.dtype)
+            return _climb(xp, move, xp.where(close & outside, near, start), close | ~outside, x, s, r)
+
+        return rarely(xp, xp.any(outside), finish, xp.zeros_like(norm))
 
     def along(mu: Array, given: tuple[Array, ...], d: tuple[Array, ...]) -> Array:
         x, s, radius = given

@@ -52,21 +52,14 @@ def _rescued(xp: Namespace, x: Array, plain: Array, axes: tuple[int, ...]) -> Ar
         low, high, shift = 2.0**-400, 2.0**500, 2.0**600
 
     def scaled(plain: Array) -> Array:
-        # Selected after scaling, by size. A small slice has no entry above its norm, and in a large one entries
-        # below 1 do not count. Left in, a large entry would overflow here and put 0·∞ into the gradient; and
-        # without a selection in between XLA turns (x·2⁸⁰)·(x·2⁸⁰) of a scalar into x·x·2¹⁶⁰, which is 0·∞ again.
-        size, none = xp.abs(x), xp.zeros_like(x)
-        up, down = xp.where(size < 2 * low, x * shift, none), xp.where(size > 1, x * (1 / shift), none)
-        small = _root(xp, total(xp, up * up, axes)) * (1 / shift)
-        large = _root(xp, total(xp, down * down, axes)) * shift
-        return xp.where(plain < low, small, xp.where(plain > high, large, plain))
+        # What is made of ``x`` depends on ``plain`` from the first product on: XLA moves what does not out of the loop
+        # that `rarely` is, to be done always.
+        none = xp.zeros_like(plain)
+        factor = xp.where(plain < low, none + shift, xp.where(plain > high, none + 1 / shift, none))
+        moved = x * factor
+        return xp.where(factor > 0, _root(xp, total(xp, moved * moved, axes)) / positive(xp, factor), plain)
 
-    def unless_zero(plain: Array) -> Array:
-        # Units that are 0.0 as a whole are common, and cost one maximum rather than two scaled copies.
-        some = largest(xp, xp.abs(x), axes) > 0
-        return rarely(xp, xp.any(((plain < low) & some) | (plain > high)), scaled, plain)
-
-    return rarely(xp, xp.any((plain < low) | (plain > high)), unless_zero, plain)
+    return rarely(xp, xp.any((plain < low) | (plain > high)), scaled, plain)
 
 
 def total(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:

@@ -116,12 +116,17 @@ def data_loss(program: Program, outputs: Outputs, batch: Data) -> Array:
     return jnp.mean(rows if batch.weight is None else rows * batch.weight)
 
 
-def metric_values(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
+def metric_rows(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
+    """Each metric of each row."""
     logits: Any = outputs.logits
     return tuple(
-        jnp.mean(m.rows(batch.y, logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out))
+        m.rows(batch.y, logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out)
         for m in program.metrics
     )
+
+
+def metric_values(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
+    return tuple(jnp.mean(rows) for rows in metric_rows(program, outputs, batch))
 
 
 def objective(

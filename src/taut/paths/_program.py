@@ -145,6 +145,8 @@ def measure(
 ) -> Array:
     """Data loss, penalty and metrics of every net in inference mode, (cells, strengths, 2 + metrics).
 
+    Metrics are means weighted as the rows of ``data`` are.
+
     Args:
         size: rows at a time.
         rows: which rows of ``data``, (cells, rows).
@@ -159,16 +161,20 @@ def measure(
         def sums(rows: Array) -> Array:
             batch: Data = engine._gather(data, rows)
             _, (loss, penalty, outputs) = engine.objective(program, plan, params, frozen, rest, batch, training=False)
-            values = jnp.stack([loss, penalty, *engine.metric_values(program, outputs, batch)])
-            return values * rows.shape[0]
+            count = rows.shape[0]
+            weight = jnp.ones(count, jnp.float32) if batch.weight is None else batch.weight
+            metrics = [jnp.sum(weight * values) for values in engine.metric_rows(program, outputs, batch)]
+            return jnp.stack([loss * count, penalty * count, *metrics, jnp.sum(weight)])
 
         count, whole = rows.shape[0], rows.shape[0] // size
-        total = jnp.zeros(2 + len(program.metrics), jnp.float32)
+        total = jnp.zeros(3 + len(program.metrics), jnp.float32)
         if whole:
             blocks = rows[: whole * size].reshape(whole, size)
             total = jax.lax.fori_loop(0, whole, lambda i, t: t + sums(blocks[i]), total)
         if count % size:
             total = total + sums(rows[whole * size :])
-        return (total / count).at[1].add(plan.penalty(params, modes=("proximal", "decoupled")))
+        weighed = jnp.where(total[-1] > 0, total[-1], 1)
+        values = jnp.concatenate([total[:2] / count, total[2:-1] / weighed])
+        return values.at[1].add(plan.penalty(params, modes=("proximal", "decoupled")))
 
     return over_nets(split, one, plans, rows, nets, (frozen, data))

@@ -76,7 +76,7 @@ def path(
             go on after the epochs to its optimum, by accelerated proximal gradient.
         validation_data: (x, y) or (x, y, sample_weight) that points are scored on, in place of folds.
         groups: one label a row; rows of one group are held out together.
-        sample_weight: one weight ≥ 0 a row, in training and in the held-out losses.
+        sample_weight: one weight ≥ 0 a row, in training and in the scores, metrics included.
         class_weight: {class number: weight}, in training.
         metric: the name of the score; the model's first metric by default, else "data_loss", the loss without penalties.
         patience: stop once the best mean score of all points has not improved for so many epochs.

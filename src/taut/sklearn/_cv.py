@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from taut import Sequential, errors, identifiers, path, utils
+from taut.paths import folds
 from taut.sklearn._base import Taut
 from taut.sklearn._estimators import Classes, Numbers
+from taut.sklearn._training import merged
 
 __all__ = ["TautClassifierCV", "TautRegressorCV"]
 
@@ -53,23 +56,35 @@ class _Chosen(Taut):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any, partly: bool) -> Any:
         x, y = self._checked(X, y, True)
-        weight = self._weights(x, y, sample_weight)
+        weight, by_class = self._weights(x, y, sample_weight), self._class_weight(y)
         targets = self._encode(y, classes, True)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        of_classes = None
+        if weight is not None and by_class is not None:  # apart: they weigh in training, not in the scores
+            numbers = targets.reshape(-1).astype(int)
+            of_classes = {int(n): float(by_class[numbers == n][0]) for n in np.unique(numbers)}
+            own = np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+            weight = own * (len(x) / (own * by_class).sum())
         with utils.drawn_from(self._seed):
             template: Sequential = self._network()
             template.build((x.shape[1],))
+            labels = targets.reshape(-1) if isinstance(self, Classes) else None
+            pairs = self.cv if self.cv is None else folds.split(self.cv, len(x), labels, None, self._seed)
+            size = self._batch(len(x))
+            if pairs is not None and size >= len(x) and not template.plan.activities:
+                x, targets, weight, pairs = _merged(x, targets, weight, pairs)
             self.path_ = path(
                 template,
                 x,
                 targets,
                 self._varied(),
                 strengths=self.strengths,
-                folds=self.cv,
+                folds=pairs,
                 seeds=self.seeds,
                 epochs=self._whole("epochs", self.epochs, 1),
-                batch_size=self._batch(len(x)),
+                batch_size=size,
                 sample_weight=weight,
+                class_weight=of_classes,
                 verbose=self.verbose,
                 seed=self._seed,
             )
@@ -93,6 +108,27 @@ class _Chosen(Taut):
                 f"{{'dense/kernel': taut.regularizers.L1}}."
             )
         return {"*/kernel": identifiers._find("regularizer", self.vary)}
+
+
+def _merged(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None, pairs: list[folds.Fold]) -> tuple[Any, ...]:
+    """Rows that are the same and that the same folds hold out as one row with the sum of their weights.
+
+    So a weight of two is, to the bit, a row given twice, and one of zero a row left out: where all rows are one batch,
+    as in `as_one_batch`. Rows that need no merging keep their order.
+    """
+    sides = np.zeros((len(x), 2 * len(pairs)), np.float32)
+    for i, (train, held) in enumerate(pairs):
+        sides[train, 2 * i], sides[held, 2 * i + 1] = 1, 1
+    rows = np.hstack([x.astype(np.float32), y.reshape(len(y), -1).astype(np.float32), sides])
+    first, total, number = merged(rows, weight)
+    if len(first) == len(x) and (weight is None or (weight == weight[0]).all()):
+        return x, y, weight, pairs
+
+    def renumbered(part: np.ndarray) -> np.ndarray:
+        return np.unique(number[part][number[part] >= 0])
+
+    pairs = [(renumbered(train), renumbered(held)) for train, held in pairs]
+    return x[first], y[first], total * (len(total) / total.sum()), pairs
 
 
 class TautClassifierCV(_Chosen, Classes):

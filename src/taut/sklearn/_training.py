@@ -58,6 +58,21 @@ class Run:
     scores: list[float]
 
 
+def merged(rows: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Equal ``rows`` as one: sorted, the number of the first of each, their weights' sum, and which one each row is.
+
+    Rows whose weight is 0 are left out; whoever was one of them is −1.
+    """
+    kept, number = np.unique(rows, axis=0, return_inverse=True)
+    number = number.reshape(-1)
+    total = np.bincount(number, np.ones(len(rows)) if weight is None else weight, len(kept))
+    first = np.zeros(len(kept), np.int64)
+    first[number[::-1]] = np.arange(len(rows))[::-1]
+    counts = total > 0
+    renumbered = np.where(counts, np.cumsum(counts) - 1, -1)
+    return first[counts], total[counts], renumbered[number]
+
+
 def as_one_batch(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows that are always in one batch together: sorted, equal ones merged into one with the sum of their weights.
 
@@ -65,12 +80,7 @@ def as_one_batch(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> tup
     weight 0 fill up to a power of two, by which tables of about one size share a compiled program. The weights are such
     that the batch's mean is the weighted mean of what was given.
     """
-    flat = np.hstack([x.reshape(len(x), -1), y.reshape(len(y), -1).astype(np.float32)])
-    merged, number = np.unique(flat, axis=0, return_inverse=True)
-    total = np.bincount(number.reshape(-1), np.ones(len(x)) if weight is None else weight, len(merged))
-    first = np.zeros(len(merged), np.int64)
-    first[number.reshape(-1)[::-1]] = np.arange(len(x))[::-1]
-    first, total = first[total > 0], total[total > 0]
+    first, total, _ = merged(np.hstack([x.reshape(len(x), -1), y.reshape(len(y), -1).astype(np.float32)]), weight)
     size = max(LEAST_ROWS, 1 << (len(first) - 1).bit_length())
     rows = np.concatenate([first, np.repeat(first[:1], size - len(first))])
     weights = np.zeros(size)
