@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from taut.constraints import TopK
-from taut.regularizers import L1
+from taut.constraints import MaxNorm, TopK, UnitNorm
+from taut.regularizers import L1, GroupLasso
 from tests.laws.table import GRADIENT_ONLY, PENALTIES, SETS, table_catalogue
 
 
@@ -59,3 +59,32 @@ def test_the_count_can_fail() -> None:
     assert tracings([L1(0.5), L1(2.0)], w) == 1 and tracings([L1(0.5), L1(np.ones(6))], w) == 2
     values = jax.jit(lambda term, v: term(v))
     assert [float(values(L1(k), w)) for k in (0.5, 2.0)] == [3.0, 12.0]
+
+
+# --- what the compiled program does before it knows what is needed ---------------------------------------------------------
+
+NETS, SHAPE = 3, (24, 40)
+
+
+def arrays_written(function: Any, *given: Any) -> int:
+    """Arrays as large as the weights that the compiled program writes, come what may: not those within a loop."""
+    text = jax.jit(jax.vmap(function)).lower(*given).compile().as_text()
+    entry = text[text.index("ENTRY") :].splitlines()
+    whole = f"f32[{','.join(map(str, (NETS, *SHAPE)))}]"
+    return sum(whole in line.partition("=")[2][:40] and "fusion(" in line for line in entry)
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "in_metric", "count"),
+    [
+        ("GroupLasso", GroupLasso(0.1).prox, False, 1),
+        ("GroupLasso", GroupLasso(0.1).prox, True, 1),
+        ("UnitNorm", lambda w, step: UnitNorm(axis=0)(w), False, 1),
+        ("MaxNorm", lambda w, step: MaxNorm(1.0, axis=0)(w, step=step), False, 1),
+        ("MaxNorm", lambda w, step: MaxNorm(1.0, axis=0)(w, step=step), True, 2),  # in the metric, then to the bit
+    ],
+)
+def test_only_results_are_written_unless_more_is_needed(name: str, function: Any, in_metric: bool, count: int) -> None:
+    """XLA moves what does not depend on a loop's state out of the loop, and a loop of no rounds costs as much as one."""
+    w = jnp.ones((NETS, *SHAPE), jnp.float32)
+    assert arrays_written(function, w, w if in_metric else jnp.ones(NETS, jnp.float32)) == count

@@ -27,8 +27,8 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
     at most t̄·max t/‖x‖²: in a group that is far from dying that is no more than rounding, and no more is asked. (t̄ is at
     most 1.39·τ where max t ≤ ‖x‖/4, by the chord of 1/(n+t)².)
 
-    Elsewhere h is taken at the start as well. There h⁻² − 1 says what is missing and the slope, h' = (1 + 1.5v)/‖x‖: where
-    it is small, that step is exact to rounding.
+    Elsewhere h is taken at the start as well. What is missing there over τ is 1.5·v, and with it the slope is known, (1 + 1.5v)/‖x‖:
+    where its square is small, that step is exact to rounding.
     """
     tiny = 2.0**-126 if x.dtype.itemsize == 4 else 2.0**-1022  # the smallest normal number
 
@@ -57,8 +57,10 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
         def finish(below: Array) -> Array:
             ratio, _ = ratios(below, x, s, lam)
             square = total(xp, ratio * ratio, axes)
-            better = below + norm * (1 - 1 / xp.sqrt(positive(xp, square))) / (1 + (square - 1) / 2)
-            close = (below > 0) & (square - 1 <= _near(x.dtype))
+            left = 1 - 1 / xp.sqrt(positive(xp, square))
+            bend = left * norm / positive(xp, norm - below)
+            better = below + norm * left / (1 + bend)
+            close = (below > 0) & (bend * bend * (norm - below) <= 4 * eps(x.dtype) * norm)
             dead = (below <= 0) & (square <= 1)  # h(0) ≥ 1: there is no positive root
             unbounded = (below <= 0) & ~dead & ~sure
 
@@ -146,7 +148,7 @@ def _climb(xp: Namespace, move: Callable[..., Array], start: Array, done: Array,
         n, busy = state
         step = move(n, *given)
         step = xp.where(busy & ((step > 0) | (n == 0)), step, xp.zeros_like(step))
-        return n + step, step > small * n
+        return n + step, step > small * xp.abs(n)  # below zero there is nothing to look for
 
     return while_(xp, LIMIT, lambda state: xp.any(state[1]), body, (start, ~done))[0]
 
