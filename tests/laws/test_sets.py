@@ -15,8 +15,8 @@ every_case = pytest.mark.parametrize(("library", "dtype"), laws.CASES)
 
 def examples(library: str, row: SetRow) -> settings:
     if row.tolerance > 1e-12:  # several balls take turns, slowly outside a compiler
-        return settings(max_examples=3)
-    return settings(max_examples=12 if library == "numpy" else 6)
+        return settings(max_examples=2)
+    return settings(max_examples=8 if library == "numpy" else 4)
 
 
 @every_case

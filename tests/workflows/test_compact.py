@@ -208,6 +208,7 @@ def test_a_bound_that_a_bias_would_leave_keeps_the_constant_units() -> None:
     )
     w = model.get_weights()
     w[0][:, [0, 2]] = 0
+    w[2][:] = 1.0  # two units that are always 1/2: a shift of 1
     model.set_weights(w)
     small = compact(model)
     assert shapes(small)[0] == (3, 4)

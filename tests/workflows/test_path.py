@@ -168,6 +168,17 @@ def _on_one_device(self, strengths, cells):
     return [self._block(cells, strengths, (len(cells), len(strengths)), Split(), batch)]
 
 
+def test_a_score_counts_a_row_as_often_as_it_weighs() -> None:
+    x, label = table(seed=1)
+    weight = np.arange(len(x)) % 3
+    found = train(folds=None, seeds=1, epochs=3, validation_data=(x, label, weight))
+    rows = np.repeat(np.arange(len(x)), weight)
+    for i, strength in enumerate(STRENGTHS):
+        expected = alone(strength, np.arange(len(X)), epochs=3).evaluate(x[rows], label[rows], verbose=0)[1]
+        assert found.scores["val_accuracy"][i, 0, 0] == pytest.approx(expected, abs=1e-3)
+        assert found.scores["val_accuracy"][i, 0, 0] != found.scores["accuracy"][i, 0, 0]
+
+
 # --- held-out rows stay out -----------------------------------------------------------------------------------------------
 
 
@@ -177,7 +188,8 @@ def test_what_a_fold_holds_out_does_not_change_its_training(path) -> None:
     x[held], y[held] = 100.0, (y[held] + 1) % CLASSES
     other = train(x=x, y=y, folds=[path.folds[1]], seeds=1)
     for name in ("loss", "accuracy"):
-        assert np.array_equal(other.scores[name][:, 0, 0], path.scores[name][:, 0, 1])
+        # measured in other blocks of rows, so to the order of sums
+        np.testing.assert_allclose(other.scores[name][:, 0, 0], path.scores[name][:, 0, 1], rtol=1e-6)
         assert np.array_equal(other.curves[name][:, 0, 0], path.curves[name][:, 0, 1])
     assert not np.array_equal(other.scores["val_accuracy"][:, 0, 0], path.scores["val_accuracy"][:, 0, 1])
 

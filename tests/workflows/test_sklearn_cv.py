@@ -21,8 +21,9 @@ NUMBER = X @ [2.0, 0.0, -1.0, 0.0] + 0.1 * RNG.normal(size=60)
 QUICK: dict[str, Any] = {"hidden": (), "learning_rate": 0.1, "epochs": 100, "strengths": 4, "cv": 3, "random_state": 0}
 
 
-# Those of scikit-learn's checks that compile little: a path takes seconds to compile, and the rest of what they look at
-# is shared with TautClassifier and TautRegressor, which are held to all of them in test_sklearn.py.
+# Those of scikit-learn's checks that compile little, and those of what a path does for itself. A path takes seconds to
+# compile, and the rest of what they look at is shared with TautClassifier and TautRegressor, which are held to all of
+# them in test_sklearn.py. `python -m tests.workflows.test_sklearn_cv` runs all of them on both, in some minutes.
 CHECKS = (
     "check_no_attributes_set_in_init",
     "check_parameters_default_constructible",
@@ -33,6 +34,8 @@ CHECKS = (
     "check_fit1d",
     "check_complex_data",
     "check_fit2d_1sample",
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
 )
 
 
@@ -42,6 +45,22 @@ CHECKS = (
 @pytest.mark.parametrize("check", CHECKS)
 def test_scikit_learns_checks(estimator: Any, check: str) -> None:
     getattr(estimator_checks, check)(type(estimator).__name__, clone(estimator))
+
+
+def test_a_weight_is_a_row_given_as_often() -> None:
+    y = (NUMBER > 0).astype(int)
+    weight = np.arange(60) % 3
+    rows = np.repeat(np.arange(60), weight)
+    folds = [(np.arange(0, 40), np.arange(40, 60)), (np.arange(20, 60), np.arange(0, 20))]
+    of_row = np.searchsorted(rows, np.arange(61))  # where each row's copies begin
+    many = [
+        tuple(np.concatenate([np.arange(of_row[i], of_row[i + 1]) for i in part]) for part in fold) for fold in folds
+    ]
+    arguments = QUICK | {"epochs": 20, "strengths": [0.001, 0.1]}
+    weighted = TautClassifierCV(**arguments | {"cv": folds}).fit(X, y, sample_weight=weight)
+    repeated = TautClassifierCV(**arguments | {"cv": many}).fit(X[rows], y[rows])
+    np.testing.assert_array_equal(weighted.coef_, repeated.coef_)
+    np.testing.assert_array_equal(weighted.path_.scores["val_accuracy"], repeated.path_.scores["val_accuracy"])
 
 
 def test_a_regressor_chooses_its_strength() -> None:
@@ -105,3 +124,10 @@ def test_a_bad_parameter_is_named(arguments: dict[str, Any], error: type[Excepti
 def test_nothing_is_a_parameter_that_does_nothing() -> None:
     assert not hasattr(TautClassifierCV, "partial_fit")
     assert not {"early_stopping", "tol", "warm_start", "settle"} & set(TautClassifierCV().get_params())
+
+
+if __name__ == "__main__":
+    for made in (TautClassifierCV(**QUICK), TautRegressorCV(**QUICK)):
+        found = estimator_checks.check_estimator(made, on_fail=None)
+        failed = [check for check in found if check["status"] not in ("passed", "skipped")]
+        print(f"{type(made).__name__}: {len(found) - len(failed)} of {len(found)} passed or skipped", *failed, sep="\n")

@@ -14,7 +14,6 @@ from taut.functional._norms import positive
 from taut.functional._rare import rarely
 from taut.functional.proximal import soft
 
-
 COSINE = (
     1.73205086,
     -0.333346498,

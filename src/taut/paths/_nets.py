@@ -156,22 +156,28 @@ class Nets:
             picked = [self.cells[c].held if held else self.cells[c].rows for c in block.cells]
             if any(rows is None for rows in picked):
                 return np.full((len(block.cells), len(block.strengths), len(self.names)), np.nan)
-            rows: Any = np.stack(picked)  # type: ignore[arg-type]
             data = self.held if held and self.held is not None else self.measured
+            count = len(picked[0])  # type: ignore[arg-type]
             nets = len(block.cells) * len(block.strengths) // block.split.devices
             size = min(EVALUATION_ROWS, max(32, CACHE // (nets * self._width)))
-            if block.program.watched:
-                size = block.batch  # an activity penalty is divided by the rows of a batch
-            plans, rows, nets, shared = block.plans, rows, (self._ready(block), block.carry.rest), data
+            if block.program.watched:  # an activity penalty is divided by the rows of a batch, and those are its own
+                size, most = min(block.batch, count), count
+            else:
+                cell = self.cells[block.cells[0]]
+                most = max(count, len(cell.rows), 0 if cell.held is None else len(cell.held))
+                size = min(size, most)
+                most = -(-most // size) * size
+            rows: Any = np.stack([np.pad(part, (0, most - count), mode="edge") for part in picked])  # type: ignore[arg-type]
+            counts = np.full(len(rows), count, np.int32)
             return _program.measure(
                 block.program,
                 block.split,
-                min(size, rows.shape[1]),
-                plans,
-                rows,
-                nets,
+                size,
+                block.plans,
+                (rows, counts),
+                (self._ready(block), block.carry.rest),
                 self.job.frozen,
-                shared,
+                data,
             )
 
         values = self._gathered(one, len(self.names))

@@ -141,7 +141,7 @@ def ready(program: Program, split: Split, plans: Any, nets: Any) -> Any:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def measure(
-    program: Program, split: Split, size: int, plans: Any, rows: Array, nets: Any, frozen: Any, data: Data
+    program: Program, split: Split, size: int, plans: Any, cells: tuple[Array, Array], nets: Any, frozen: Any, data: Data
 ) -> Array:
     """Data loss, penalty and metrics of every net in inference mode, (cells, strengths, 2 + metrics).
 
@@ -149,32 +149,36 @@ def measure(
 
     Args:
         size: rows at a time.
-        rows: which rows of ``data``, (cells, rows).
+        cells: which rows of ``data``, (cells, rows), and how many of them count, (cells,): what follows fills up, so that
+            rows trained on and rows held out are measured by one program.
         nets: (parameters, remaining state).
     """
 
-    def one(numbers: Any, rows: Array, net: Any, shared: Any) -> Array:
+    def one(numbers: Any, cell: Any, net: Any, shared: Any) -> Array:
         plan: Plan = jax.tree.unflatten(program.plan, numbers)
         params, rest = net
         frozen, data = shared
+        rows, count = cell
 
-        def sums(rows: Array) -> Array:
+        def sums(start: Array | int, rows: Array) -> Array:
             batch: Data = engine._gather(data, rows)
+            counts = (start + jnp.arange(rows.shape[0]) < count).astype(jnp.float32)
+            weight = counts if batch.weight is None else counts * batch.weight
+            batch = batch._replace(weight=weight)
             _, (loss, penalty, outputs) = engine.objective(program, plan, params, frozen, rest, batch, training=False)
-            count = rows.shape[0]
-            weight = jnp.ones(count, jnp.float32) if batch.weight is None else batch.weight
             metrics = [jnp.sum(weight * values) for values in engine.metric_rows(program, outputs, batch)]
-            return jnp.stack([loss * count, penalty * count, *metrics, jnp.sum(weight)])
+            return jnp.stack([loss * rows.shape[0], penalty * jnp.sum(counts), *metrics, jnp.sum(weight)])
 
-        count, whole = rows.shape[0], rows.shape[0] // size
+        blocks, whole = rows.shape[0] // size, rows.shape[0] // size * size
         total = jnp.zeros(3 + len(program.metrics), jnp.float32)
-        if whole:
-            blocks = rows[: whole * size].reshape(whole, size)
-            total = jax.lax.fori_loop(0, whole, lambda i, t: t + sums(blocks[i]), total)
-        if count % size:
-            total = total + sums(rows[whole * size :])
+        if blocks:
+            several = rows[:whole].reshape(blocks, size)
+            needed = jnp.minimum(blocks, (count + size - 1) // size)
+            total = jax.lax.fori_loop(0, needed, lambda i, t: t + sums(i * size, several[i]), total)
+        if rows.shape[0] > whole:
+            total = total + sums(whole, rows[whole:])
         weighed = jnp.where(total[-1] > 0, total[-1], 1)
         values = jnp.concatenate([total[:2] / count, total[2:-1] / weighed])
         return values.at[1].add(plan.penalty(params, modes=("proximal", "decoupled")))
 
-    return over_nets(split, one, plans, rows, nets, (frozen, data))
+    return over_nets(split, one, plans, cells, nets, (frozen, data))
