@@ -161,7 +161,13 @@ MATHEMATICS = [
         PENALTIES,
         PROX + "LogSum",
     ),
-    Mutant("functional/nonconvex.py", "a > 1.5 * t ** (2 / 3)", "a > 1.5 * t", PENALTIES, PROX + "LHalf"),
+    Mutant(
+        "functional/nonconvex.py",
+        "size(xp, x) > 1.5 * t ** (2 / 3)",
+        "size(xp, x) > 1.5 * t",
+        PENALTIES,
+        PROX + "LHalf",
+    ),
     Mutant("functional/nonconvex.py", "xp.sqrt(2 * s * lam)", "xp.sqrt(s * lam)", PENALTIES, PROX + "L0"),
     Mutant(
         "functional/nonconvex.py",
@@ -467,7 +473,22 @@ MATHEMATICS = [
         SLOPES,
         "penalty and GroupLasso",
     ),
-    Mutant("functional/_entry.py", "return x * xp.sign(x)", "return xp.abs(x)", SLOPES, "gradients_in_jax and MCP"),
+    Mutant("functional/_entry.py", "return xp.maximum(x, -x)", "return xp.abs(x)", SLOPES, "gradients_in_jax and MCP"),
+    Mutant(
+        "functional/_newton.py",
+        "(missing <= 4 * eps(x.dtype))",
+        "(missing <= 0.1)",
+        "tests/oracles/test_groups_in_a_metric.py",
+        "bisection",
+    ),
+    Mutant(
+        "functional/_newton.py",
+        "left * norm / positive(xp, norm - below)",
+        "left * 0",
+        PENALTIES,
+        PROX + "GroupLasso",
+    ),
+    Mutant("functional/_norms.py", "none + 1 / shift, none", "none + shift, none", EDGES, "penalties and GroupLasso"),
     Mutant(
         "functional/_threshold.py",
         "newton(constant(low), y, weight, amount)[1]",
