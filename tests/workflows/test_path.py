@@ -188,9 +188,9 @@ def test_what_a_fold_holds_out_does_not_change_its_training(path) -> None:
     x[held], y[held] = 100.0, (y[held] + 1) % CLASSES
     other = train(x=x, y=y, folds=[path.folds[1]], seeds=1)
     for name in ("loss", "accuracy"):
-        # measured in other blocks of rows, so to the order of sums
-        np.testing.assert_allclose(other.scores[name][:, 0, 0], path.scores[name][:, 0, 1], rtol=1e-6)
-        assert np.array_equal(other.curves[name][:, 0, 0], path.curves[name][:, 0, 1])
+        # One net beside six: equal to the order of float32 sums. A row that leaked would move them by their own size.
+        np.testing.assert_allclose(other.scores[name][:, 0, 0], path.scores[name][:, 0, 1], rtol=1e-4)
+        np.testing.assert_allclose(other.curves[name][:, 0, 0], path.curves[name][:, 0, 1], rtol=1e-4)
     assert not np.array_equal(other.scores["val_accuracy"][:, 0, 0], path.scores["val_accuracy"][:, 0, 1])
 
 

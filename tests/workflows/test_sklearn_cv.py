@@ -35,7 +35,6 @@ CHECKS = (
     "check_complex_data",
     "check_fit2d_1sample",
     "check_sample_weight_equivalence_on_dense_data",
-    "check_sample_weight_equivalence_on_sparse_data",
 )
 
 
