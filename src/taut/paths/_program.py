@@ -141,7 +141,14 @@ def ready(program: Program, split: Split, plans: Any, nets: Any) -> Any:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def measure(
-    program: Program, split: Split, size: int, plans: Any, cells: tuple[Array, Array], nets: Any, frozen: Any, data: Data
+    program: Program,
+    split: Split,
+    size: int,
+    plans: Any,
+    cells: tuple[Array, Array],
+    nets: Any,
+    frozen: Any,
+    data: Data,
 ) -> Array:
     """Data loss, penalty and metrics of every net in inference mode, (cells, strengths, 2 + metrics).
 
