@@ -79,8 +79,7 @@ class Sequential:
             raise TypeError(
                 f"Sequential: layers={type(layers).__name__}, expected a list: Sequential([Dense(10), ...])."
             )
-        for layer in layers or ():
-            self.add(layer)
+        self._extend(list(layers or ()))
 
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
@@ -99,17 +98,24 @@ class Sequential:
 
     def add(self, layer: Any) -> None:
         """Put ``layer`` on top; it is built at once where its input's shape is known."""
-        if not isinstance(layer, nnx.Module):
-            raise TypeError(f"layer {layer!r}: expected a taut layer (taut.layers.Dense, ...) or a Flax NNX module.")
+        self._extend([layer])
+
+    def _extend(self, layers: list[Any]) -> None:
+        """Put ``layers`` on top and build them together: a build looks at the whole model."""
+        for layer in layers:
+            if not isinstance(layer, nnx.Module):
+                raise TypeError(
+                    f"layer {layer!r}: expected a taut layer (taut.layers.Dense, ...) or a Flax NNX module."
+                )
         before = self.input_shape, self.output_shape
-        self.layers.append(layer)
+        self.layers += layers
         try:
-            if self.input_shape is None:
+            if self.input_shape is None and self.layers:
                 self.input_shape = getattr(self.layers[0], "input_shape", None)
             if self.input_shape is not None:
                 self.build(self.input_shape)
         except Exception:
-            self.layers.pop()
+            del self.layers[len(self.layers) - len(layers) :]
             self.input_shape, self.output_shape = before
             raise
 
