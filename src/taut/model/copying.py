@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from flax import nnx
 
-from taut.model import saving
+from taut.model import loading, plain, saving
 
 if TYPE_CHECKING:
     from taut.model.sequential import Sequential
@@ -51,4 +51,4 @@ def reduced(model: Sequential) -> tuple[Any, ...]:
 
 
 def _restored(body: str, tensors: dict[str, np.ndarray]) -> Sequential:
-    return saving.rebuilt(body, tensors)
+    return loading.rebuild(plain.parse(body), tensors)

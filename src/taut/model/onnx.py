@@ -15,6 +15,7 @@ from flax import nnx
 
 from taut import _extras, _files, activations
 from taut.layers import Activation, Dense, Dropout, Flatten, Input, Select
+from taut.model.files import check_name
 
 if TYPE_CHECKING:
     from taut.model.sequential import Sequential
@@ -108,6 +109,7 @@ def export(model: Sequential, path: str | os.PathLike[str]) -> None:
     onnx = _extras.require("onnx", "exporting to ONNX", extra="export")
     _extras.require("onnx.helper", "exporting to ONNX", extra="export")
     model._need_built()
+    check_name(path, "onnx")
     graph = _Graph(onnx)
     for layer, name in zip(model.layers, model._names, strict=True):
         _layer(graph, layer, name)

@@ -58,11 +58,13 @@ class Sequential:
     True
     """
 
-    def __init__(self, layers: Sequence[Any] | None = None, name: str = "sequential") -> None:
+    def __init__(
+        self, layers: Sequence[Any] | None = None, name: str = "sequential", *, _seed: int | None = None
+    ) -> None:
         self.name = name
         self.layers: list[Any] = []
         self.metadata: dict[str, Any] = {}
-        self.seed = utils.draw_seed()
+        self.seed = utils.draw_seed() if _seed is None else _seed  # given by a file: reading one draws nothing
         self.history: History | None = None
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
