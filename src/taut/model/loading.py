@@ -102,7 +102,7 @@ def rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *
         [*params, *network.unit_parts(model.layers, structure, params), *(f"{n}/activity" for n in structure.names)],
     )
     state = _fill("state/", rest, tensors)
-    network.write(model.layers, structure, model._feasible(structure, values) if projected else values, state)
+    network.write(model.layers, structure, _feasible(model, structure, values) if projected else values, state)
     _finish(model, description)
     plan = model.plan
     if any(name.startswith("training/") for name in tensors) and model.optimizer is not None:
@@ -112,6 +112,21 @@ def rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *
         state = _fill("training/", transforms.init(optimizer, plan, trained, kept), tensors)
         model._state = transforms.layout(optimizer, trained), state
     return model
+
+
+def _feasible(model: Sequential, structure: network.Structure, values: network.Params) -> network.Params:
+    """The file's weights, inside their constraints; what a model of taut's saved is so already and keeps its bits.
+
+    Except where a constraint goes a part of the way only (MinMaxNorm with a rate below 1, one of a user's own): then
+    another step would be one that the saved model did not take. It shows in what the map does to its own result.
+    """
+    once = model._feasible(structure, values)
+    moved = {p: float(np.abs(np.asarray(once[p]) - np.asarray(w)).max(initial=0)) for p, w in values.items()}
+    if not any(moved.values()):
+        return once
+    twice = model._feasible(structure, once)
+    again = {p: float(np.abs(np.asarray(twice[p]) - np.asarray(w)).max(initial=0)) for p, w in once.items()}
+    return {p: values[p] if again[p] > 1e-3 * moved[p] else once[p] for p in values}
 
 
 def _finish(model: Sequential, description: Mapping[str, Any]) -> Sequential:

@@ -13,6 +13,10 @@ __all__ = ["DEPTH", "LAYERS", "check", "check_size", "parse"]
 
 LAYERS = 4096
 """Layers of one model. Building, naming and binding take about 5 ms a layer, so a file can ask for half a minute."""
+LONGEST = 4096
+"""Bits of an integer. Python reads no more than 4,300 digits, about 14,000 bits, unless it is told to."""
+MEMBERS = 64
+"""Terms in one sum or intersection, and metrics of one model."""
 DEPTH = 100
 """Lists and dicts inside one another in the description of layers and terms: a term within a term is three of them."""
 
@@ -36,6 +40,8 @@ def check(value: Any, place: str) -> Any:
             check(inner, f"{place}[{i}]")
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place} is {value}, and a file holds finite numbers. Use None for a value that is missing.")
+    elif isinstance(value, int) and value.bit_length() > LONGEST:
+        raise ValueError(f"{place} is an integer of {value.bit_length():,} bits, and a file holds at most {LONGEST:,}.")
     elif value is not None and not isinstance(value, bool | int | float | str):
         hint = {"tuple": "list(value)", "set": "sorted(value)", "ndarray": "value.tolist()"}.get(
             type(value).__name__, "value.item()" if hasattr(value, "item") else ""
@@ -60,19 +66,25 @@ def check_size(description: Mapping[str, Any]) -> None:
     """Refuse what no model needs before any time is spent on it.
 
     Raises:
-        ValueError: more than `LAYERS` layers, or more than `DEPTH` levels.
+        ValueError: more than `LAYERS` layers, `MEMBERS` terms or metrics in one list, or `DEPTH` levels.
     """
     count = len(description["layers"])
     if count > LAYERS:
         raise ValueError(f"it has {count:,} layers, and a file may hold at most {LAYERS:,}.")
     level: list[Any] = [description["layers"], description["attached"], description["compile"]]
-    for _ in range(DEPTH):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, list | dict)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
+    for depth in range(DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, list):
+                named = sum(isinstance(inner, str | dict) for inner in value)
+                if depth and named > MEMBERS:
+                    raise ValueError(
+                        f"it has a list of {named:,} terms or metrics, and a file may hold at most {MEMBERS:,} in one."
+                    )
+                below += value
+            elif isinstance(value, dict):
+                below += value.values()
+        if not below:
             return
+        level = below
     raise ValueError(f"its terms are nested in more than {DEPTH} levels.")

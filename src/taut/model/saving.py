@@ -79,7 +79,10 @@ def _describe(model: Sequential) -> dict[str, Any]:
             "terms": model.terms,
         }
     if not isinstance(model.metadata, dict):
-        raise TypeError(f"model.metadata is {errors.shown(model.metadata)}, expected a dict; {{}} for nothing.")
+        raise TypeError(
+            f"this model cannot be saved: model.metadata is {errors.shown(model.metadata)}, expected a dict; use {{}} for "
+            f"nothing."
+        )
     return {
         "format": FORMAT,
         "version": __version__,
@@ -115,7 +118,7 @@ def _plain(value: Any, place: str) -> Any:
     try:
         return plain.check(value, place)
     except RecursionError:
-        raise ValueError(f"{place} holds itself, or is nested too deeply to be saved.") from None
+        raise ValueError(f"this model cannot be saved: {place} holds itself, or is nested too deeply.") from None
     except (TypeError, ValueError) as error:
         raise type(error)(f"this model cannot be saved: {error}") from None
 

@@ -216,6 +216,14 @@ class Sequential:
             term = self._attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
+        reached = {e.path for e in entries} | {f"{name}/activity" for name in structure.names}
+        for path, terms in self._attached.items():
+            if path not in reached and any(term is not None for term in terms.values()):
+                raise ValueError(
+                    f"terms were attached to {path!r}, which this model no longer has: a layer was renamed or taken out. "
+                    f"Give the layer that name back, or attach the terms before you change it. The model has "
+                    f"{', '.join(sorted(reached))}."
+                )
         asked = (entries, activities, rule)
         if self._bound is None or self._bound[0] != asked:  # binding traces every term once
             self._bound = asked, bind(entries, activities, rule=rule)
