@@ -31,11 +31,12 @@ _ADVICE = {
 }
 
 
-def put(path: str | os.PathLike[str], payload: bytes) -> None:
+def put(path: str | os.PathLike[str], payload: bytes, example: str = "file") -> None:
     """Replace the file at ``path`` by one that holds ``payload``.
 
     A symbolic link stays a link: the file that it points to is replaced. Permissions stay as they were, and the owner
     and group where the system allows it; a new file gets what the umask gives. A device or a pipe is written into.
+    ``example`` is a name for such a file, for the error message.
 
     Raises:
         TypeError: a path that is neither text nor a `pathlib.Path`.
@@ -51,7 +52,7 @@ def put(path: str | os.PathLike[str], payload: bytes) -> None:
     if not text:
         raise FileNotFoundError("cannot write: the path is empty. Name a file.")
     try:
-        _put(text, payload)
+        _put(text, payload, example)
     except OSError as error:
         if error.errno is None:
             raise
@@ -65,17 +66,19 @@ def picture(figure: Any, path: str | os.PathLike[str], dpi: int = 110) -> None:
     """Write a matplotlib figure; the format is the suffix's, and PNG without one."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=Path(path).suffix[1:].lower() or "png", dpi=dpi, facecolor="white")
-    put(path, buffer.getvalue())
+    put(path, buffer.getvalue(), "picture.png")
 
 
-def _put(path: str, payload: bytes) -> None:
+def _put(path: str, payload: bytes, example: str) -> None:
     try:
         old = os.stat(path)
     except FileNotFoundError:  # also a link to a file that is yet to come
         old = None
     target = Path(os.path.realpath(path))
     if path.endswith(os.sep) or (old is not None and stat.S_ISDIR(old.st_mode)):
-        raise IsADirectoryError(f"cannot write to {path}: it is a folder. Name a file in it.")
+        raise IsADirectoryError(
+            f"cannot write to {path}: it is a folder. Name a file in it, such as {Path(path) / example}."
+        )
     if old is None and not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write to {target}: there is no folder {target.parent}. Make it first.")
     if old is not None and not stat.S_ISREG(old.st_mode):

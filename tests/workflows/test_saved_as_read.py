@@ -160,6 +160,13 @@ class Narrow(nnx.Module):
         return cls(**config)
 
 
+class Coarse(Narrow):
+    """One whose weights are of a type that numpy does not know."""
+
+    def __init__(self) -> None:
+        self.inner = nnx.Linear(3, 2, param_dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
+
+
 def weight(value: Any, dtype: Any = np.float32) -> Any:
     def put(model: Any) -> None:
         model.layers[0].kernel = nnx.Param(jnp.full((3, 4), value, dtype))
@@ -182,6 +189,10 @@ UNREADABLE: dict[str, tuple[Any, list[str]]] = {
     "units": (lambda m: setattr(m.layers[0], "units", 9), ["params/dense/kernel", "(3, 4)", "(3, 9)"]),
     "a name with a slash": (lambda m: setattr(m.layers[0], "name", "a/b"), ["without '/'"]),
     "terms": (lambda m: setattr(m, "terms", "eval"), ["terms='eval'"]),
+    "bfloat16 in a module of Flax's": (
+        lambda m: setattr(m, "layers", [layers.Input((3,)), identifiers.register("layer", Coarse)()]),
+        ["params/coarse/inner/kernel", "bfloat16"],
+    ),
     "a config that forgets": (
         lambda m: setattr(m, "layers", [layers.Input((3,)), identifiers.register("layer", Narrow)(7)]),
         ["narrow/inner/kernel", "(3, 7)", "(3, 2)"],
@@ -223,9 +234,11 @@ def test_a_term_whose_layer_was_renamed_is_not_dropped_in_silence(tmp_path: Any)
     model = net(name="first")
     model.attach({"first/kernel": regularizers.L1(0.1), "first/activity": regularizers.L2(0.1)})
     model.layers[0].name = "new"
-    for use in (lambda: model.plan, lambda: fit(model), lambda: model.save(tmp_path / "m.taut")):
+    for use in (lambda: model.plan, lambda: fit(model)):
         with pytest.raises(ValueError, match=r"attached to 'first/kernel', which this model no longer has.*new/kernel"):
             use()
+    with pytest.raises(ValueError, match=r"cannot be saved.*'first/"):
+        model.save(tmp_path / "m.taut")
     model.layers[0].name = "first"
     assert model.plan["first/kernel"].regularizer == regularizers.L1(0.1)
 

@@ -83,7 +83,8 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], body:
 
     # One entry of metadata: safetensors writes several in an order of its own, and equal models give equal files.
     metadata = {KEY: f"{_digest(body, tensors)}\n{body}"}
-    _files.put(path, safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata))
+    payload = safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata)
+    _files.put(path, payload, "model.taut")
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], str]:

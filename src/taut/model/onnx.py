@@ -135,7 +135,7 @@ def export(model: Sequential, path: str | os.PathLike[str]) -> None:
     proto.ir_version = IR
     helper.set_model_props(proto, {key: json.dumps(value) for key, value in model.metadata.items()})
     onnx.checker.check_model(proto, full_check=True)
-    _files.put(path, proto.SerializeToString(deterministic=True))
+    _files.put(path, proto.SerializeToString(deterministic=True), "model.onnx")
 
 
 def _layer(graph: _Graph, layer: Any, name: str) -> None:

@@ -47,6 +47,12 @@ def parts(model: Sequential) -> tuple[dict[str, np.ndarray], str]:
         if model._state is not None and model._state[0] == _layout(model, structure, params):
             # A state for other weights or another optimizer is one that the next fit would not go on from.
             tensors |= {f"training/{name}": array for name, array in _leaves(model._state[1])}
+    for name, array in tensors.items():
+        if array.dtype.kind not in "biuf" or not array.dtype.isbuiltin:
+            raise TypeError(
+                f"this model cannot be saved: the tensor {name!r} is {array.dtype}, and a file holds numpy's own numbers, "
+                f"such as float32 and float16. Convert the layer, or make it with param_dtype='float32'."
+            )
     body = json.dumps(_describe(model), allow_nan=False, sort_keys=True)
     try:
         rebuild(plain.parse(body), tensors, projected=False)

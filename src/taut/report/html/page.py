@@ -140,7 +140,7 @@ def _slider(slider: Slider) -> str:
 
 def write(path: str | os.PathLike[str], html: str) -> None:
     """Write the page whole or not at all; see `taut._files.put`."""
-    _files.put(path, html.encode())
+    _files.put(path, html.encode(), "report.html")
 
 
 def _resource(name: str) -> str:
