@@ -364,7 +364,7 @@ def test_two_terms_at_once_are_a_map(tmp_path: Path) -> None:
     path._entries = resolve(path.model, dict.fromkeys(path.varied, taut.regularizers.L1))
     path.converged = path.finite
     page = page_of(path, tmp_path)
-    assert "100 % of the nets reached the optimum" in page
+    assert "100 % of the networks reached the optimum" in page
     found = data_of(page)
     chart = found["charts"]["scores-grid"]
     plotly.Figure(painted(chart["data"]), painted(chart["layout"]))

@@ -1,6 +1,7 @@
-"""The bytes of a model file: a safetensors file with a description and a digest, read warily and written atomically.
+"""The bytes of a model file: a safetensors file that also holds a description and a digest of its contents.
 
-Nothing here knows what a model is. A digest finds damage; what a reader does with the description is its own affair.
+This module reads, writes and checks such files, and the names that users give them. `taut.model.loading` makes a model of
+one. The digest detects damage; it is no signature, so a file may still be forged.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ KEY = "taut"
 
 
 class ModelFileError(ValueError):
-    """A file that is no taut model, is damaged, or comes from a newer version."""
+    """A file is not a taut model, is damaged, or was written by a newer version of taut."""
 
 
 # Names that promise another program's format.
@@ -88,11 +89,11 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], body:
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """The tensors and the description of a file that `write` wrote.
+    """The tensors and the description in a file that `write` wrote.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ModelFileError: it is truncated, altered, or no model file.
+        ModelFileError: the file is truncated or altered, or is not a model file.
     """
     if not path.is_file():
         what = "it is a folder" if path.is_dir() else "there is no such file"
@@ -112,9 +113,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
         ) from error
     digest, _, body = metadata.get(KEY, "").partition("\n")
     if KEY not in metadata:
-        raise ModelFileError(
-            f"{path}: is a safetensors file, but holds no taut model; write one with model.save(path)."
-        )
+        raise ModelFileError(f"{path}: this safetensors file holds no taut model; write one with model.save(path).")
     if digest != _digest(body, tensors):
         raise ModelFileError(f"{path}: its contents do not match its digest; the file was altered or damaged.")
     return tensors, body

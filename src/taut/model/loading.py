@@ -1,7 +1,7 @@
-"""A model from the tensors and the description that a file holds.
+"""A model from the tensors and the description in a file.
 
-Reading one runs no code and can name none: only registered layers, terms, losses and optimizers are ever made, arrays are
-checked against the file's own tensors before any memory is taken for them, and what a file may ask for is bounded.
+Loading runs no code from the file: only registered layers, terms, losses and optimizers are made. Shapes are checked
+against the file's own tensors before memory is allocated, and `plain` limits how much a file may ask for.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ __all__ = ["FORMAT", "REFUSALS", "load_model", "raw", "rebuild", "words"]
 
 FORMAT = 1
 REFUSALS = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
-"""What a description or a tensor that is not as it should be raises."""
+"""The errors that a wrong description or tensor can cause."""
 
 
 def load_model(path: str | os.PathLike[str]) -> Sequential:
-    """The model that ``save`` wrote, ready to predict, to be inspected, and to go on training.
+    """Load a model that ``save`` wrote, with its weights, terms, optimizer state and history; training can continue.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ModelFileError: it is no taut model, is truncated or altered, comes from a newer version, or names a layer or
-            term that is not registered.
+        ModelFileError: the file is not a taut model, is truncated or altered, was written by a newer version, or names a
+            layer or term that is not registered.
     """
     path = Path(path)
     tensors, body = files.read(path)
@@ -67,7 +67,7 @@ def words(error: Exception) -> str:
 
 
 def rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, projected: bool = True) -> Sequential:
-    """The model that ``description`` and ``tensors`` are; without ``projected`` the weights are taken as they are."""
+    """The model that ``description`` and ``tensors`` describe; with ``projected=False`` its weights are not projected."""
     from taut.model.sequential import Sequential
 
     for name, array in tensors.items():
@@ -115,10 +115,10 @@ def rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *
 
 
 def _feasible(model: Sequential, structure: network.Structure, values: network.Params) -> network.Params:
-    """The file's weights, inside their constraints; what a model of taut's saved is so already and keeps its bits.
+    """The file's weights, projected onto their constraints. Weights that taut saved are feasible and keep their bits.
 
-    Except where a constraint goes a part of the way only (MinMaxNorm with a rate below 1, one of a user's own): then
-    another step would be one that the saved model did not take. It shows in what the map does to its own result.
+    A constraint that goes only part of the way (MinMaxNorm with a rate below 1, or a user's own) is not applied: the saved
+    model did not take that step. It is recognised by moving its own result.
     """
     once = model._feasible(structure, values)
     moved = {p: float(np.abs(np.asarray(once[p]) - np.asarray(w)).max(initial=0)) for p, w in values.items()}
@@ -130,7 +130,7 @@ def _feasible(model: Sequential, structure: network.Structure, values: network.P
 
 
 def _finish(model: Sequential, description: Mapping[str, Any]) -> Sequential:
-    """Everything that is no array."""
+    """Set what is not an array: compile arguments, history, metadata."""
     compiled = description["compile"]
     if compiled is not None:
         measured = [metrics.deserialize(m) for m in compiled["metrics"]]

@@ -1,4 +1,4 @@
-"""What JSON gives back as it was put in, and the bounds on what a description may ask for."""
+"""Checks of a description: JSON must give every value back unchanged, and a file may ask for a limited amount only."""
 
 from __future__ import annotations
 

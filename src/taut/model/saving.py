@@ -1,6 +1,6 @@
-"""A model as one safetensors file: tensors for every array, JSON in its metadata for everything else.
+"""A model as one safetensors file: a tensor for each array, and JSON in the file's metadata for everything else.
 
-Before anything is written, a model is made of it as `loading` would: what has been saved can be loaded.
+Before anything is written, a model is made of it as `taut.model.loading` does, so what has been saved can be loaded.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ __all__ = ["parts", "save"]
 
 
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
-    """Write ``model`` to ``path``, atomically, once it is sure that it can be read back."""
+    """Write ``model`` to ``path`` atomically, after a check that the file can be loaded."""
     model._need_built()
     files.check_name(path, "model", stacklevel=4)
     files.write(path, *parts(model))
 
 
 def parts(model: Sequential) -> tuple[dict[str, np.ndarray], str]:
-    """Every array of a model by name, and everything else as JSON; a model can be made of them again.
+    """The arrays of a model by name, and everything else as JSON text; `loading.rebuild` makes the model of them again.
 
     Raises:
-        TypeError, ValueError: something that no file can hold, or that would be refused when it is read.
+        TypeError, ValueError: something that a file cannot hold, or that loading would refuse.
     """
     tensors: dict[str, np.ndarray] = {}
     if model.built:
@@ -45,7 +45,7 @@ def parts(model: Sequential) -> tuple[dict[str, np.ndarray], str]:
         tensors |= {f"params/{p}": np.asarray(w) for p, w in params.items()}
         tensors |= {f"state/{name}": array for name, array in _leaves(rest)}
         if model._state is not None and model._state[0] == _layout(model, structure, params):
-            # A state for other weights or another optimizer is one that the next fit would not go on from.
+            # A state of other weights or of another optimizer is left out: the next fit would not continue from it.
             tensors |= {f"training/{name}": array for name, array in _leaves(model._state[1])}
     for name, array in tensors.items():
         if array.dtype.kind not in "biuf" or not array.dtype.isbuiltin:

@@ -602,7 +602,17 @@ class Sequential:
     # --- files -------------------------------------------------------------------------------------------------------
 
     def save(self, path: Any) -> None:
-        """Write the model to one safetensors file, atomically: weights, architecture, terms, optimizer, history."""
+        """Write the model to one safetensors file, atomically: weights, architecture, terms, optimizer, history.
+
+        Args:
+            path: the file, such as "model.taut". A name in ``.keras`` or ``.h5`` gives a warning, since Keras cannot open
+                the file; a name of another format, such as ``.onnx``, is refused.
+
+        Raises:
+            TypeError, ValueError: something that a file cannot hold (a user's own function, NaN weights, metadata that is
+                not plain JSON), or a name of another format. Nothing is written.
+            OSError: the file cannot be written; what was there before is unchanged.
+        """
         from taut.model.saving import save
 
         save(self, path)

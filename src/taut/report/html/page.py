@@ -1,7 +1,7 @@
 """One file that needs nothing else: the style, the numbers, plotly and a few lines of script, in one page.
 
-The page's own policy forbids every request and every script but those two, by their digests: should a name
-ever slip through its escaping, it still would not run.
+The page's own policy forbids every request, and every script but those two, which it names by their digests. So text
+from a model or a table cannot run as a script, even if it were not escaped.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def page(title: str, lead: str, panels: Sequence[Panel], slider: Slider | None =
 <nav aria-label="Sections"><ul>{links}</ul></nav></header>
 {_slider(slider) if slider is not None else ""}
 <main id="main" tabindex="-1">
-<noscript><p class="warning">This page draws with its own script, which is switched off here. The tables are
-complete; the charts and the slider are not shown.</p></noscript>
+<noscript><p class="warning">This page draws its charts with a script, and scripts are switched off here. The
+tables are complete; the charts and the slider are not shown.</p></noscript>
 {sections}
 {_notes(notes)}
 </main>
@@ -117,7 +117,7 @@ def _notes(notes: Sequence[str]) -> str:
         return ""
     rows = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return (
-        '<section id="summarised" aria-labelledby="summarised-title"><h2 id="summarised-title">What was summarised</h2>'
+        '<section id="summarised" aria-labelledby="summarised-title"><h2 id="summarised-title">What is not shown in full</h2>'
         f"<ul>{rows}</ul></section>"
     )
 
