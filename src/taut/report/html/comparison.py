@@ -54,7 +54,7 @@ def comparison(
 
 def _check(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
-        raise ValueError("there is nothing to compare: got no rows, expected at least one.")
+        raise ValueError("there is nothing to compare: got no rows, expected at least one row.")
     for i, row in enumerate(rows):
         for key in row:
             if key not in KEYS:
