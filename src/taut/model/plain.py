@@ -71,16 +71,17 @@ def check_size(description: Mapping[str, Any]) -> None:
     count = len(description["layers"])
     if count > LAYERS:
         raise ValueError(f"it has {count:,} layers, and a file may hold at most {LAYERS:,}.")
+    measured = (description["compile"] or {}).get("metrics", ())
+    if len(measured) > MEMBERS:
+        raise ValueError(_too_many(len(measured), "metrics"))
     level: list[Any] = [description["layers"], description["attached"], description["compile"]]
     for depth in range(DEPTH):
         below: list[Any] = []
         for value in level:
             if isinstance(value, list):
-                named = sum(isinstance(inner, str | dict) for inner in value)
-                if depth and named > MEMBERS:
-                    raise ValueError(
-                        f"it has a list of {named:,} terms or metrics, and a file may hold at most {MEMBERS:,} in one."
-                    )
+                members = sum(isinstance(inner, Mapping) and "class_name" in inner for inner in value)
+                if depth and members > MEMBERS:
+                    raise ValueError(_too_many(members, "terms"))
                 below += value
             elif isinstance(value, dict):
                 below += value.values()
@@ -88,3 +89,7 @@ def check_size(description: Mapping[str, Any]) -> None:
             return
         level = below
     raise ValueError(f"its terms are nested in more than {DEPTH} levels.")
+
+
+def _too_many(count: int, what: str) -> str:
+    return f"it has a list of {count:,} {what}, and a file may hold at most {MEMBERS:,} in one list."
