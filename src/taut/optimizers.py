@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from taut import errors, identifiers
+from taut import _engine, errors, identifiers  # noqa: F401  (_engine before the first array is made)
 from taut._term import Term, number
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optax", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
