@@ -10,6 +10,14 @@ from jax import tree_util
 from taut import _cores, _term
 from taut.plans import Plan
 
-_cores.offer_cores()
-_term.register_with_jax()
-tree_util.register_pytree_node(Plan, Plan.tree_flatten, Plan.tree_unflatten)
+_started = False
+
+
+def start() -> None:
+    """Make JAX ready for taut; only the first call does anything."""
+    global _started
+    if not _started:
+        _started = True
+        _cores.offer_cores()
+        _term.register_with_jax()
+        tree_util.register_pytree_node(Plan, Plan.tree_flatten, Plan.tree_unflatten)

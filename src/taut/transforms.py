@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from taut import _engine  # noqa: F401  (before the first array is made)
 from taut.optimizers import Optimizer
 from taut.plans import Plan
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from taut.functional import combined
-from taut.functional._dtype import Array, Number, is_torch
+from taut.functional._dtype import Array, Number, is_torch, shape_of
 from taut.functional._norms import kappa
 from taut.functional.combined import Axes, Region, Shrinkage
 
@@ -31,6 +31,7 @@ class _Form:
     l2: Number | None
     low: Number | None
     high: Number | None
+    positive: bool  # z ≥ 0 is the only bound on entries
     group: tuple[Axes, Number] | None = None
     ball: tuple[Axes, Number] | None = None
 
@@ -75,7 +76,10 @@ def _form(shrinkage: Shrinkage, region: Region) -> _Form | None:
         return None
     if (group is not None or ball is not None) and (region.boxed or (group is not None and ball is not None)):
         return None
-    return _Form(shrinkage.l1, shrinkage.l2, low, high, group, ball)
+    norms = group is not None or ball is not None
+    if norms and shrinkage.l2 is not None and len(shape_of(shrinkage.l2)) > 0:
+        return None  # a strength for each entry makes a step for each entry
+    return _Form(shrinkage.l1, shrinkage.l2, low, high, region.nonneg and not region.boxed, group, ball)
 
 
 def _plain(form: _Form, step: Number | None) -> bool:
@@ -106,7 +110,7 @@ def _in_numpy(form: _Form, w: Any, step: Any) -> Any:
     s = _beside(step, w.dtype)
     if step is not None and form.l1 is not None:
         t = s * _beside(form.l1, w.dtype)
-        if form.low == 0.0 and form.high is None:
+        if form.positive:
             z = np.subtract(w, t)
         else:
             z = np.maximum(w, -t)
@@ -164,7 +168,7 @@ def _in_torch(form: _Form, w: Any, step: Any) -> Any:
     s = _tensor(torch, step, w)
     if step is not None and form.l1 is not None:
         t = s * _tensor(torch, form.l1, w)
-        z = w - t if form.low == 0.0 and form.high is None else torch.sub(w, torch.clamp(w, -t, t))
+        z = w - t if form.positive else torch.sub(w, torch.clamp(w, -t, t))
     if step is not None and form.l2 is not None:
         shrink = 1 + 2 * s * _tensor(torch, form.l2, w)
         z, s = z / shrink, s / shrink

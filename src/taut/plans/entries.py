@@ -13,6 +13,7 @@ from typing import Any
 
 from taut import joint, layouts
 from taut.constraints import Constraint
+from taut.functional._control import constant
 from taut.functional._dtype import Array, Number, namespace, shape_of
 from taut.regularizers import Regularizer
 
@@ -123,7 +124,7 @@ class Entry:
 
     def violation(self, w: Array) -> float:
         """How far ``w`` is outside the constraint; 0.0 if it is feasible or nothing constrains it."""
-        return 0.0 if self.constraint is None else float(self.constraint.violation(w, fan_in=self.fan_in))
+        return 0.0 if self.constraint is None else float(constant(self.constraint.violation(w, fan_in=self.fan_in)))
 
 
 @dataclass(frozen=True)
