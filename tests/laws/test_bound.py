@@ -153,7 +153,9 @@ def test_an_entry_that_has_acted_can_be_copied_and_pickled() -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
     seen: list[Entry] = []
     found: Callable[..., Any] = binding._found
-    monkeypatch.setattr(binding, "_found", lambda entry, rule: seen.append(entry) or found(entry, rule))
+    monkeypatch.setattr(
+        binding, "_found", lambda entry, rule, **named: seen.append(entry) or found(entry, rule, **named)
+    )
     monkeypatch.setattr(binding, "_known", {})
     return seen
 

@@ -72,11 +72,11 @@ def _remembered(entry: Entry, rule: str) -> Found:
     try:
         key = (rule, _key(entry.regularizer), _key(entry.constraint), entry.shape, entry.fan_in)
     except _Unknowable:
-        return _found(entry, rule)
+        return _found(entry, rule, ours=False)
     if key not in _known:
         if len(_known) >= KNOWN:
             _known.clear()
-        _known[key] = _found(entry, rule)
+        _known[key] = _found(entry, rule, ours=True)
     return _known[key]
 
 
@@ -100,7 +100,7 @@ def _key(value: Any) -> Any:
     raise _Unknowable
 
 
-def _found(entry: Entry, rule: str) -> Found:
+def _found(entry: Entry, rule: str, *, ours: bool) -> Found:
     regularizer, constraint = entry.regularizer, entry.constraint
     for term in (regularizer, constraint):
         if entry.fan_in is None and _needs_layout(term.term if isinstance(term, Acting) else term):
@@ -108,7 +108,9 @@ def _found(entry: Entry, rule: str) -> Found:
     mode = None
     if regularizer is not None:
         regularizer, mode, why = _mode(regularizer, rule)
-        why = why or why_misfit(show(regularizer), lambda w: regularizer(w, fan_in=entry.fan_in), entry.shape)
+        why = why or why_misfit(
+            show(regularizer), lambda w: regularizer(w, fan_in=entry.fan_in), entry.shape, ours=ours
+        )
         if why is not None:
             return None, False, why
     prox = regularizer if mode == "proximal" else None
@@ -120,7 +122,9 @@ def _found(entry: Entry, rule: str) -> Found:
         except ValueError:  # a term that does not fit the shape at all: said below
             why = None
         settled = dataclasses.replace(entry, regularizer=prox, constraint=constraint, mode=mode, scaled=scaled)
-        why = why or why_misfit(show_terms(settled), lambda w: settled.step(w, namespace(w).ones_like(w)), entry.shape)
+        why = why or why_misfit(
+            show_terms(settled), lambda w: settled.step(w, namespace(w).ones_like(w)), entry.shape, ours=ours
+        )
         if why is not None:
             return None, False, why
     return mode, scaled, None

@@ -1,11 +1,12 @@
-"""Whether a term fits an array of some shape, found without the array's values.
+"""Whether a term fits an array of some shape, found before training by running it once.
 
-A term that does not fit fails when it is run. To run it costs nothing on arrays without values, which JAX and PyTorch
-have; where neither is loaded, nor an array in the hands of this process, it is run once on zeros of numpy's.
+On zeros of numpy's, which takes a tenth of a millisecond; or, for large arrays and for the code of users, which may be
+written for JAX alone, on JAX's arrays without values, where JAX is loaded.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,19 +15,20 @@ import numpy as np
 
 __all__ = ["why_misfit"]
 
+LARGE = 1 << 16  # entries, from which on a run on values takes longer than a trace
 
-def why_misfit(what: str, call: Callable[[Any], Any], shape: tuple[int, ...]) -> str | None:
-    """None if ``call`` runs on a float32 array of ``shape``; otherwise a sentence about ``what``."""
+
+def why_misfit(what: str, call: Callable[[Any], Any], shape: tuple[int, ...], *, ours: bool) -> str | None:
+    """None if ``call`` runs on a float32 array of ``shape``; otherwise a sentence about ``what``.
+
+    ``ours`` says that it runs no code but taut's own.
+    """
+    jax: Any = sys.modules.get("jax")
     try:
-        _run(call, shape)
+        if jax is not None and (not ours or math.prod(shape) >= LARGE):
+            jax.eval_shape(call, jax.ShapeDtypeStruct(shape, np.float32))
+        else:
+            call(np.zeros(shape, np.float32))
     except Exception as error:
         return f"{what} does not fit a parameter of shape {shape}: {error}"
     return None
-
-
-def _run(call: Callable[[Any], Any], shape: tuple[int, ...]) -> None:
-    jax: Any = sys.modules.get("jax")
-    if jax is not None:
-        jax.eval_shape(call, jax.ShapeDtypeStruct(shape, np.float32))
-    else:
-        call(np.zeros(shape, np.float32))
