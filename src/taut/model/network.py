@@ -18,7 +18,7 @@ from flax import nnx
 
 from taut import activations, identifiers, layouts
 from taut.layers import Layer, Select
-from taut.plan import Entry
+from taut.plans import Entry
 
 __all__ = ["Structure", "apply", "build", "entries", "name_layers", "split", "write"]
 

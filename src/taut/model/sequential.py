@@ -23,7 +23,7 @@ from taut.model.engine import Carry, Data, Numbers, Program
 from taut.model.history import History
 from taut.model.progress import Progress, show
 from taut.model.training import Job, Totals, Trainer, train
-from taut.plan import Plan, bind
+from taut.plans import Plan, bind
 from taut.regularizers import Acting
 
 if TYPE_CHECKING:
@@ -271,8 +271,8 @@ class Sequential:
 
     def _check_metric(self, plan: Plan) -> None:
         assert self.optimizer is not None
-        if plan.metric_paths and not self.optimizer.has_size:
-            entry = next(e for e in plan.acting if e.trainable and e.metric)
+        if plan.scaled_paths and not self.optimizer.has_size:
+            entry = next(e for e in plan.acting if e.trainable and e.scaled)
             term = entry.regularizer if entry.mode == "proximal" else entry.constraint
             raise ValueError(
                 f"{entry.path}: {term} needs the optimizer's effective step, which is not known for "
@@ -447,7 +447,7 @@ class Sequential:
         optimizer = self.optimizer.prepared()
         program, numbers = self._program(structure, plan, optimizer, loss)
         layout = transforms.layout(optimizer, params)
-        rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.metric_paths else ()
+        rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.scaled_paths else ()
         if fresh or self._state is None or self._state[0] != layout:
             state = transforms.init(optimizer, plan, params, rare)
         else:

@@ -10,7 +10,7 @@ import numpy as np
 
 from taut.paths.choice import mean_and_error
 from taut.paths.varying import plan_at
-from taut.plan import Plan
+from taut.plans import Plan
 from taut.report.html.curves import curves_panel
 from taut.report.html.escape import clean, name
 from taut.report.html.grid import grid_chart

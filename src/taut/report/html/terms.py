@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from taut.plan import Plan
+from taut.plans import Plan
 from taut.report.bounds import bounds_table
 from taut.report.html.escape import escape
 from taut.report.html.parts import Panel, number, share, table
