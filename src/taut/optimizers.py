@@ -20,18 +20,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from taut import _engine, errors, identifiers
+from taut import errors, identifiers
 from taut._term import Term, number
 from taut.plans import step_sizes
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optax", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
-
-_engine.start()
 
 Tree = Any
 EPSILON = 1e-7  # Keras's default

@@ -17,6 +17,7 @@ import numpy as np
 from flax import nnx
 
 from taut import activations, identifiers, layouts
+from taut._nnx import iter_modules
 from taut.layers import Layer, Select
 from taut.plans import Entry
 
@@ -187,7 +188,7 @@ def _graph_in_mode(layers: list[Any], training: bool) -> Any:
     copies = nnx.clone(layers)
     for layer in copies:
         frozen = not getattr(layer, "trainable", True)
-        for _, module in nnx.iter_modules(layer):
+        for _, module in iter_modules(layer):
             for name, value in (("deterministic", not training), ("use_running_average", not training or frozen)):
                 if name in vars(module):
                     setattr(module, name, value)
@@ -262,7 +263,7 @@ def entries(
         ValueError: a layer has a term for a parameter that it does not have.
     """
     together: Any = list(layers)
-    modules = dict(nnx.iter_modules(together))
+    modules = dict(iter_modules(together))
     out = []
     for path, keys in structure.keys:
         layer, name = layers[keys[0]], keys[-1]

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from taut import _reports, constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
+from taut import _cores, _reports, constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
 from taut.layers import Layer
 from taut.model import data as adapt
 from taut.model import engine, network, settling
@@ -61,6 +61,7 @@ class Sequential:
     def __init__(
         self, layers: Sequence[Any] | None = None, name: str = "sequential", *, _seed: int | None = None
     ) -> None:
+        _cores.offer_cores()  # before the first array: JAX asks once
         self.name = name
         self.layers: list[Any] = []
         self.metadata: dict[str, Any] = {}
