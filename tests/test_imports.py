@@ -16,13 +16,13 @@ from jax._src import xla_bridge
 
 def shared():
     return {
-        "environment": dict(os.environ),
+        **{f"variable {name}": value for name, value in os.environ.items()},
         "warning filters": list(warnings.filters),
         "random state": random.getstate(),
         "numpy's random state": [str(part) for part in np.random.get_state()],
         "numpy's error state": np.geterr(),
         "numpy's print options": np.get_printoptions(),
-        "JAX's configuration": {name: jax.config._read(name) for name in jax.config.values},
+        **{f"JAX's {name}": value for name, value in jax.config.values.items()},
         "JAX has started": xla_bridge.backends_are_initialized(),
     }
 
@@ -33,7 +33,8 @@ for name in names:
     importlib.import_module(name)
 assert {"taut.regularizers", "taut.plans", "taut.layers", "taut.model", "taut.paths.run", "taut.cli.fit"} <= set(names)
 after = shared()
-print({name: (before[name], after[name]) for name in before if before[name] != after[name]})
+changed = [name for name in before | after if before.get(name) != after.get(name)]
+print({name: (before.get(name), after.get(name)) for name in changed})
 print(len(jax.devices()))
 """
 
