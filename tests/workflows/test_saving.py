@@ -443,7 +443,7 @@ def test_hostile_tensors(case, parts, tmp_path) -> None:
 
 
 def test_a_type_that_numpy_does_not_know(parts, tmp_path) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
     from safetensors.torch import save_file
 
     tensors, description = parts
