@@ -35,7 +35,7 @@ LIBRARIES = {
     "polars": Library("polars", "tables", "1.9"),
     "click": Library("click", "tables", "8.1.7"),
     "matplotlib": Library("matplotlib", "tables", "3.9"),
-    "plotly": Library("plotly", "tables", "5.24"),
+    "plotly": Library("plotly", "tables", "6.0"),
     "onnx": Library("onnx", "export", "1.17"),
 }
 """By the name that a program imports."""
