@@ -15,7 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from taut import _reports, constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
+from taut import (
+    _reports,
+    constraints,
+    errors,
+    identifiers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    transforms,
+    utils,
+)
 from taut.layers import Layer
 from taut.model import data as adapt
 from taut.model import engine, network, settling
@@ -651,6 +662,7 @@ def _sort_terms(path: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {"regularizer": None} if path.endswith("/activity") else {"regularizer": None, "constraint": None}
     parts = value if isinstance(value, list | tuple) else [value]
+    parts = [identifiers.from_keras(p) or p for p in parts]
     rs = [p for p in parts if isinstance(p, regularizers.Regularizer | Acting)]
     cs = [p for p in parts if isinstance(p, constraints.Constraint)]
     if len(rs) + len(cs) != len(parts):
