@@ -125,12 +125,12 @@ class Plan:
         terms = [e.penalty(e.weight(params)) for e in self.regularized if e.mode in modes]
         return sum(terms, start=jnp.zeros((), jnp.float32))
 
-    def activity_penalty(self, outputs: Mapping[str, jax.Array]) -> jax.Array:
-        """The activity penalties of one batch of layer outputs, divided by the number of rows only."""
+    def activity_penalty(self, outputs: Mapping[str, Sequence[jax.Array]]) -> jax.Array:
+        """The activity penalties of one batch of layer outputs, one a call, divided by the number of rows only."""
         total = jnp.zeros((), jnp.float32)
         for a in self.activities:
-            out = outputs[a.layer]
-            total = total + a.regularizer(out) / out.shape[0]
+            for out in outputs[a.layer]:
+                total = total + a.regularizer(out) / out.shape[0]
         return total
 
     def violations(self, params: Params) -> dict[str, float]:

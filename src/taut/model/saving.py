@@ -18,8 +18,9 @@ import numpy as np
 
 from taut import errors, identifiers, losses, metrics, optimizers, transforms
 from taut.layers import Layer
-from taut.layers._base import encode, term
-from taut.model import files, network
+from taut.layers._base import encode
+from taut.layers._terms import is_term_argument, term
+from taut.model import entries, files, held, network
 from taut.model.files import ModelFileError
 from taut.model.history import History
 
@@ -44,6 +45,7 @@ def parts(model: Sequential) -> tuple[dict[str, np.ndarray], str]:
     """Every array of a model by name, and everything else as JSON."""
     tensors: dict[str, np.ndarray] = {}
     if model.built:
+        model._rest()
         _, params, rest = model._split()
         tensors |= {f"params/{p}": np.asarray(w) for p, w in params.items()}
         tensors |= {f"state/{name}": array for name, array in _leaves(rest)}
@@ -79,10 +81,37 @@ def _describe(model: Sequential) -> dict[str, Any]:
         "attached": {
             path: {kind: encode(term) for kind, term in terms.items()} for path, terms in model._attached.items()
         },
+        **_held(model),
         "compile": compiled,
         "history": None if history is None else _plain_history(history),
         "metadata": _plain(model.metadata),
     }
+
+
+def _held(model: Sequential) -> dict[str, Any]:
+    """The terms of the layers that layers hold, as they are by now: what holds them may write others down, or none."""
+    names = network.name_layers(model.layers)
+    inner = {path: layer for path, layer in held.within(model.layers, names).items() if path not in names}
+    found = {
+        path: {
+            "trainable": layer.trainable,
+            "terms": {name: encode(v) for name, v in layer.terms.by_name.items() if is_term_argument(name)},
+        }
+        for path, layer in inner.items()
+    }
+    return {"held": found} if found else {}
+
+
+def _hold(model: Sequential, described: Mapping[str, Any]) -> None:
+    inner = held.within(model.layers, model._names)
+    for path, one in described.items():
+        if path not in inner:
+            raise ModelFileError(errors.unknown("layer", path, inner))
+        for name, value in one["terms"].items():
+            if name not in inner[path]._term_arguments() or not is_term_argument(name):
+                raise ModelFileError(errors.unknown(f"term of {path}", name, inner[path]._term_arguments()))
+            inner[path].terms.by_name[name] = term(name.rpartition("_")[2], value)
+        object.__setattr__(inner[path], "trainable", bool(one["trainable"]))
 
 
 def _layer(name: str, layer: Any) -> dict[str, Any]:
@@ -196,6 +225,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
         return _finish(model, description)
     input_shape = tuple(int(n) for n in description["input_shape"])
     model._build(input_shape, _from_file(tensors))
+    _hold(model, description.get("held", {}))
     structure, params, rest = model._split()
     expected = {f"params/{p}" for p in params}
     found = {name for name in tensors if name.startswith("params/")}
@@ -205,10 +235,14 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
     values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
     model._attached = _attached(
         description["attached"],
-        [*params, *network.unit_parts(model.layers, structure, params), *(f"{n}/activity" for n in structure.names)],
+        [
+            *params,
+            *entries.unit_parts(model.layers, structure, params),
+            *(f"{n}/activity" for n in held.activity_layers(model.layers, structure.names)),
+        ],
     )
     state = _fill("state/", rest, tensors)
-    network.write(model.layers, structure, model._feasible(structure, values), state)
+    network.write(model.layers, structure, model._feasible(structure, values, resting=True), state)
     _finish(model, description)
     if any(name.startswith("training/") for name in tensors) and model.optimizer is not None:
         optimizer, plan = model.optimizer.prepared(), model.plan
