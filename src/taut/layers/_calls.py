@@ -19,7 +19,7 @@ from flax import nnx
 from jax.core import Tracer
 from jax.extend.core import get_opaque_trace_state
 
-__all__ = ["UNSEEN", "Watch", "building", "called", "watching"]
+__all__ = ["UNSEEN", "Watch", "building", "called", "refuse_symbols", "watching"]
 
 
 UNSEEN = (
@@ -116,14 +116,19 @@ def called(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _check(layer: Any, x: Any) -> None:
-    kind = type(layer).__name__
+def refuse_symbols(kind: str, x: Any) -> None:
+    """Refuse what stands for an array in Keras's functional API."""
     if isinstance(x, nnx.Module) or type(x).__name__ == "KerasTensor":
         raise TypeError(
             f"{kind} was called on {type(x).__name__}, which is no array: taut connects layers by their order in a "
             f"model, not by calls. Write taut.Sequential([taut.layers.Input((10,)), taut.layers.Dense(3)]); for "
             f"branches, put a Flax NNX module of your own into it, whose __call__ takes and gives arrays."
         )
+
+
+def _check(layer: Any, x: Any) -> None:
+    kind = type(layer).__name__
+    refuse_symbols(kind, x)
     if layer.built:
         return
     watch, build, shape = _watch.get(), _build.get(), getattr(x, "shape", None)

@@ -19,8 +19,8 @@ import numpy as np
 from taut import errors, identifiers, losses, metrics, optimizers, transforms
 from taut.layers import Layer
 from taut.layers._base import encode
-from taut.layers._terms import is_term_argument, term
-from taut.model import entries, files, held, network
+from taut.layers._terms import term
+from taut.model import entries, files, held, held_terms, network
 from taut.model.files import ModelFileError
 from taut.model.history import History
 
@@ -81,37 +81,11 @@ def _describe(model: Sequential) -> dict[str, Any]:
         "attached": {
             path: {kind: encode(term) for kind, term in terms.items()} for path, terms in model._attached.items()
         },
-        **_held(model),
+        **held_terms.written(model.layers, names),
         "compile": compiled,
         "history": None if history is None else _plain_history(history),
         "metadata": _plain(model.metadata),
     }
-
-
-def _held(model: Sequential) -> dict[str, Any]:
-    """The terms of the layers that layers hold, as they are by now: what holds them may write others down, or none."""
-    names = network.name_layers(model.layers)
-    inner = {path: layer for path, layer in held.within(model.layers, names).items() if path not in names}
-    found = {
-        path: {
-            "trainable": layer.trainable,
-            "terms": {name: encode(v) for name, v in layer.terms.by_name.items() if is_term_argument(name)},
-        }
-        for path, layer in inner.items()
-    }
-    return {"held": found} if found else {}
-
-
-def _hold(model: Sequential, described: Mapping[str, Any]) -> None:
-    inner = held.within(model.layers, model._names)
-    for path, one in described.items():
-        if path not in inner:
-            raise ModelFileError(errors.unknown("layer", path, inner))
-        for name, value in one["terms"].items():
-            if name not in inner[path]._term_arguments() or not is_term_argument(name):
-                raise ModelFileError(errors.unknown(f"term of {path}", name, inner[path]._term_arguments()))
-            inner[path].terms.by_name[name] = term(name.rpartition("_")[2], value)
-        object.__setattr__(inner[path], "trainable", bool(one["trainable"]))
 
 
 def _layer(name: str, layer: Any) -> dict[str, Any]:
@@ -225,7 +199,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
         return _finish(model, description)
     input_shape = tuple(int(n) for n in description["input_shape"])
     model._build(input_shape, _from_file(tensors))
-    _hold(model, description.get("held", {}))
+    held_terms.put_back(model.layers, model._names, description.get("held", {}))
     structure, params, rest = model._split()
     expected = {f"params/{p}" for p in params}
     found = {name for name in tensors if name.startswith("params/")}

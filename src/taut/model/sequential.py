@@ -28,6 +28,7 @@ from taut import (
     utils,
 )
 from taut.layers import Layer
+from taut.layers._calls import refuse_symbols
 from taut.model import data as adapt
 from taut.model import engine, entries, held, network, settling
 from taut.model.engine import Carry, Data, Numbers, Program
@@ -601,6 +602,7 @@ class Sequential:
 
     def __call__(self, x: Any) -> jax.Array:
         """The output for a batch ``x`` as a JAX array, in inference mode."""
+        refuse_symbols("a Sequential", x)
         self._need_built()
         structure, params, rest = self._split()
         x = jnp.asarray(x)
