@@ -210,9 +210,8 @@ def from_keras(obj: Any) -> Any:
         return None
     if type(obj).__name__ == kind.capitalize():  # the base class itself: no penalty, or the whole space
         return getattr(importlib.import_module(_HOMES[kind]), kind.capitalize())()
-    # Keras keeps some numbers in float32: 0.10000000149 is what became of 0.1.
-    config = {key: _as_written(value) for key, value in obj.get_config().items()}
-    return deserialize(kind, {"module": f"keras.{_plural(kind)}", "class_name": type(obj).__name__, "config": config})
+    described = {"module": f"keras.{_plural(kind)}", "class_name": type(obj).__name__, "config": obj.get_config()}
+    return deserialize(kind, described)
 
 
 def _as_written(value: Any) -> Any:
@@ -253,7 +252,10 @@ def deserialize(kind: str, config: Mapping[str, Any] | None) -> Any:
         )
     cls: Any = _find(kind, name)
     given = dict(config.get("config") or {})
-    if str(config.get("module")).startswith("keras.") and "axis" in given and given["axis"] is None:
+    theirs = str(config.get("module")).startswith("keras.") and kind in ("regularizer", "constraint")
+    if theirs:  # Keras keeps some numbers in float32: 0.10000000149 is what became of 0.1
+        given = {key: _as_written(value) for key, value in given.items()}
+    if theirs and "axis" in given and given["axis"] is None:
         raise ValueError(
             f"Keras's {name}(axis=None) takes one norm of the whole array, and taut's axis=None means one norm a unit. "
             f"Write the axes out: axis=(0, 1) for a kernel of two axes is the whole, axis=0 each unit."

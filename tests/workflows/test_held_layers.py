@@ -95,6 +95,10 @@ def test_a_held_layer_learns_what_the_same_layer_learns_outside() -> None:
     assert list(inside.params) == ["stack/inner/kernel", "stack/inner/bias", "dense/kernel", "dense/bias"]
     for a, b in zip(inside.get_weights(), outside.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+    unknown = taut.Sequential([Stack(2), layers.Dense(1)])  # of which the input's shape is not known before fit
+    unknown.compile("sgd", "mse")
+    unknown.fit(ROWS, Y, verbose=0)
+    assert unknown.plan["stack/inner/kernel"].mode == "proximal"
     nested = taut.Sequential([layers.Input((3,)), nnx.Sequential(layers.Dense(2, kernel_regularizer="l1"), nnx.relu)])
     assert str(nested.plan["sequential/layers/0/kernel"].regularizer) == "L1(l1=0.01)"
 
@@ -258,3 +262,16 @@ def test_stacked_layers_keep_the_units_of_one() -> None:
     window = nnx.Conv(3, 5, (2,), rngs=nnx.Rngs(0))
     assert kernel.axes(window, (2, 3, 5)) == (0, 1) and kernel.axes(window, (4, 2, 3, 5)) == (1, 2)
     assert kernel.axes(window, (2, 3, 5, 4)) is None  # stacked along the last axis: no unit is known
+
+
+def test_what_is_compacted_or_compared_keeps_the_terms_of_held_layers() -> None:
+    model = stack(kernel_constraint="non_neg")
+    model.layers[1].inner.kernel_constraint = constraints.Zeros(np.asarray([[1, 0], [0, 0], [1, 0]]))
+    model.fit(ROWS, Y, verbose=0)
+    smaller = taut.compact(model)
+    np.testing.assert_allclose(smaller.predict(ROWS), model.predict(ROWS), atol=1e-6)
+    inner = [e.constraint for e in smaller.plan.entries if e.path == "stack/inner/kernel"]
+    assert inner == [model.plan["stack/inner/kernel"].constraint]
+    smaller.layers[1].inner.kernel_constraint = None  # of the copy alone
+    assert model.plan["stack/inner/kernel"].constraint is not None
+    model.summary(lambda text: None)

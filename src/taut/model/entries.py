@@ -10,11 +10,11 @@ from flax import nnx
 from taut import errors, layouts
 from taut.layers import Layer
 from taut.layers._terms import is_term_argument
-from taut.model.held import modules, way
+from taut.model.held import activity_layers, modules, way
 from taut.model.network import Structure
 from taut.plan import Entry
 
-__all__ = ["entries", "unit_parts"]
+__all__ = ["entries", "places", "unit_parts"]
 
 
 def entries(
@@ -135,3 +135,9 @@ def unit_parts(layers: Sequence[Any], structure: Structure, params: Mapping[str,
     """The paths of the layers' units, kernel and bias together ("dense/unit"), each with those of its parameters."""
     own = [e for e in entries(layers, structure, params, {}) if not e.parts]
     return {path: tuple(part.path for part in parts) for path, parts in _units(own).items()}
+
+
+def places(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> list[str]:
+    """Where a term may be attached: parameters, then units ("dense/unit") and outputs ("dense/activity")."""
+    outputs = activity_layers(layers, structure.names)
+    return [*params, *unit_parts(layers, structure, params), *(f"{name}/activity" for name in outputs)]

@@ -16,7 +16,7 @@ from flax import nnx
 from taut.layers import Layer
 from taut.layers._calls import UNSEEN, building
 
-__all__ = ["activity_layers", "build_held", "modules", "own_terms", "redraw_held", "row_shapes", "way", "within"]
+__all__ = ["activity_layers", "build_held", "modules", "own_terms", "redraw_held", "tried", "way", "within"]
 
 Shape = tuple[int, ...]
 
@@ -26,7 +26,7 @@ def build_held(layer: Any, name: str, shape: Shape, source: Callable[..., np.nda
     unbuilt = {path: inner for path, inner in within([layer], (name,)).items() if not inner.built}
     if not unbuilt:
         return
-    shapes = row_shapes(layer, name, shape)
+    shapes = tried(layer, name, shape)[1]
     for path, inner in unbuilt.items():
         if path in shapes:
             inner.terms.built_for = shapes[path]
@@ -54,8 +54,12 @@ def _draw(inner: Layer, path: str, source: Callable[..., np.ndarray]) -> None:
     inner.build(inner.terms.built_for, lambda key, *rest: source(f"{path}/{key}", *rest))
 
 
-def row_shapes(layer: Any, name: str, shape: Shape) -> dict[str, Shape]:
-    """The rows that each taut layer without weights in ``layer`` is called with, by path: by calling a copy."""
+def tried(layer: Any, name: str, shape: Shape) -> tuple[Any, dict[str, Shape]]:
+    """A copy of ``layer`` whose taut layers all have weights, and the rows that those were built for, by path.
+
+    Raises:
+        ValueError: it cannot be called with rows of ``shape``, or calls a layer that the model cannot see.
+    """
     twin = nnx.clone(layer)
     with building() as shapes:
         try:
@@ -70,7 +74,7 @@ def row_shapes(layer: Any, name: str, shape: Shape) -> dict[str, Shape]:
     found = {path: inner for path, inner in within([twin], (name,)).items() if id(inner) in shapes}
     if len(found) < len(shapes):
         raise ValueError(f"layer {name!r} ({type(layer).__name__}): {UNSEEN}")
-    return {path: shapes[id(inner)] for path, inner in found.items()}
+    return twin, {path: shapes[id(inner)] for path, inner in found.items()}
 
 
 def within(layers: Sequence[Any], names: Sequence[str]) -> dict[str, Layer]:

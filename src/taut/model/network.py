@@ -19,7 +19,7 @@ from flax import nnx
 from taut import activations, identifiers
 from taut.layers import Layer, Select
 from taut.layers._calls import Watch, watching
-from taut.model.held import build_held, way, within
+from taut.model.held import build_held, tried, way, within
 
 __all__ = ["Structure", "apply", "build", "name_layers", "split", "write"]
 
@@ -126,6 +126,8 @@ def check_input(layer: Layer, name: str, shape: Shape) -> None:
 def foreign_output_shape(layer: Any, name: str, shape: Shape) -> Shape:
     if not isinstance(layer, nnx.Module):
         raise TypeError(f"layer {name!r} is {layer!r}, expected a taut layer or a Flax NNX module.")
+    if any(not inner.built for inner in within([layer], (name,)).values()):
+        layer = tried(layer, name, shape)[0]
     graph, state = nnx.split(layer)
 
     def run(state: Any, x: jax.Array) -> jax.Array:

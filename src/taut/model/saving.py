@@ -20,7 +20,7 @@ from taut import errors, identifiers, losses, metrics, optimizers, transforms
 from taut.layers import Layer
 from taut.layers._base import encode
 from taut.layers._terms import term
-from taut.model import entries, files, held, held_terms, network
+from taut.model import entries, files, held_terms, network
 from taut.model.files import ModelFileError
 from taut.model.history import History
 
@@ -207,14 +207,7 @@ def _rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
         odd = sorted(expected ^ found)[0]
         raise ModelFileError(f"the tensor {odd!r} is {'missing' if odd in expected else 'of no layer'}.")
     values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
-    model._attached = _attached(
-        description["attached"],
-        [
-            *params,
-            *entries.unit_parts(model.layers, structure, params),
-            *(f"{n}/activity" for n in held.activity_layers(model.layers, structure.names)),
-        ],
-    )
+    model._attached = _attached(description["attached"], entries.places(model.layers, structure, params))
     state = _fill("state/", rest, tensors)
     network.write(model.layers, structure, model._feasible(structure, values, resting=True), state)
     _finish(model, description)

@@ -196,9 +196,7 @@ class Sequential:
         """
         self._need_built()
         structure, params, _ = self._split()
-        units = entries.unit_parts(self.layers, structure, params)
-        outputs = held.activity_layers(self.layers, structure.names)
-        targets = [*params, *units, *(f"{name}/activity" for name in outputs)]
+        targets = entries.places(self.layers, structure, params)
         chosen: dict[str, dict[str, Any]] = {path: dict(old) for path, old in self._attached.items()}
         for pattern, value in terms.items():
             # Its own path is no pattern: the names of layers may hold "[", "?" and "*".
