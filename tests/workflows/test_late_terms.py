@@ -108,6 +108,13 @@ def test_a_layer_in_two_models_tells_both_and_one_taken_out_none() -> None:
     both = taut.Sequential([layers.Input((3,)), model.layers[0]])
     model.layers[0].kernel_constraint = "non_neg"
     assert str(both.plan["a[x]/kernel"].constraint) == str(model.plan["a[x]/kernel"].constraint) == "NonNeg()"
+    both.attach({"a[x]/kernel": regularizers.L1(0.1)})
+    with pytest.raises(ValueError, match=r"a\[x\]/unit and a\[x\]/kernel"):  # in one of the two models
+        model.layers[0].unit_constraint = constraints.MaxNorm(0.01)
+    assert np.abs(model.get_weights()[0]).max() > 0.1 and "a[x]/unit" not in str(model.plan)
+    twin = copy.deepcopy(model.layers[0])
+    twin.kernel_constraint = constraints.Box(0.0, 0.01)
+    assert model.get_weights()[0].max() > 0.1
     out = both.layers.pop()
     out.kernel_constraint = None
     assert model.plan["a[x]/kernel"].constraint is None

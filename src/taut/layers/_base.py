@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 from flax import nnx
+from jax.core import Tracer
 
 from taut import activations, errors, identifiers, initializers
 from taut.layers._calls import called
@@ -110,8 +111,9 @@ class Layer(nnx.Module):
     def _tell(self, name: str, undo: Callable[[], None]) -> None:
         """Let the models that the layer is part of take in a new term, or its being frozen or not."""
         try:
-            for model in list(self.terms.models):
-                model._changed(self, name)
+            for act in (False, True):  # nothing acts in one model that another refuses
+                for model in list(self.terms.models):
+                    model._changed(self, name, act)
         except Exception:
             undo()
             raise
@@ -137,7 +139,7 @@ class Layer(nnx.Module):
         """
         initializer = getattr(self, f"{name}_initializer")
         array: Any = source(name, shape, initializer)
-        if isinstance(array, jax.core.Tracer) and array.shape == shape:  # under nnx.vmap, which stacks layers
+        if isinstance(array, Tracer) and array.shape == shape:  # under nnx.vmap, which stacks layers
             return nnx.Param(array)
         array = np.asarray(array)
         if array.shape != shape or not np.isfinite(array).all():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import weakref
 from collections.abc import Collection, Mapping
@@ -46,10 +45,11 @@ class Terms:
         own.by_name, own.built_for = dict(self.by_name), self.built_for
         return own
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Terms:
-        own = self.copied()
-        own.by_name = copy.deepcopy(own.by_name, memo)
-        return own
+    def __getstate__(self) -> dict[str, Any]:  # of a copy, which is part of no model either
+        return {**vars(self), "models": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, models=weakref.WeakSet())
 
 
 def term(kind: str, value: Any) -> Any:
@@ -72,9 +72,8 @@ def term(kind: str, value: Any) -> Any:
 
 # --- names ------------------------------------------------------------------------------------------------------------
 
-CLOSE = (
-    0.85  # of difflib's ratio: "kernel_regulariser" is 0.94 from its right name, "bias_regularizer" 0.76 from another
-)
+# Of difflib's ratio: "kernel_regulariser" is 0.94 from its right name, "bias_regularizer" 0.76 from another's.
+CLOSE = 0.85
 CLOSE_TERM = 0.6  # where the value is a term, so that one was certainly meant: "regularizer", "weight_constraint"
 
 

@@ -106,7 +106,7 @@ def _refuse_idle(layers: Sequence[Any], names: Sequence[str], acting: set[tuple[
 def _refuse_foreign(path: str, module: Any) -> None:
     for argument, value in vars(module).items():
         parameter = argument.rpartition("_")[0]
-        own = parameter == "activity" or isinstance(getattr(module, parameter, None), nnx.Variable)
+        own = (parameter == "activity" and "/" in path) or isinstance(getattr(module, parameter, None), nnx.Variable)
         if value is not None and is_term_argument(argument) and own:
             raise ValueError(
                 f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which acts in "

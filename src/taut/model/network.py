@@ -328,7 +328,7 @@ def with_rare_entries(
             break
     out = []
     for path, keys in structure.keys:
-        if not isinstance(layers[keys[0]], Layer):
+        if not isinstance(layers[keys[0]], Layer) or len(keys) > 2:
             out.append(path)
         elif path == f"{first}/kernel" and path in params:
             columns = np.asarray(x).reshape(-1, params[path].shape[0])

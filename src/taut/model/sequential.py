@@ -203,9 +203,7 @@ class Sequential:
             found = [pattern] if pattern in targets else fnmatch.filter(targets, pattern)
             if not found:
                 raise ValueError(errors.unknown("parameter path or pattern", pattern, targets))
-            if (
-                "*" in pattern and pattern not in targets
-            ):  # "*" means the parameters; what is made of them is asked for by name
+            if "*" in pattern and len(found) > 1:  # "*" means the parameters; the rest is asked for by name
                 found = [path for path in found if path in params] or found
             for path in found:
                 chosen[path] = {**chosen.get(path, {}), **_sort_terms(path, value)}
@@ -229,7 +227,7 @@ class Sequential:
         acting = entries.entries(self.layers, structure, params, self._attached)
         activities = []
         for name, layer in held.activity_layers(self.layers, structure.names).items():
-            term = layer.activity_regularizer if isinstance(layer, Layer) else None
+            term = getattr(layer, "activity_regularizer", None)
             term = self._attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
@@ -238,8 +236,10 @@ class Sequential:
             self._bound = asked, bind(acting, activities, rule=rule)
         return self._bound[1]
 
-    def _changed(self, layer: Any, argument: str) -> None:
+    def _changed(self, layer: Any, argument: str, act: bool) -> None:
         """A layer of this model was given a term late, or was frozen or not: the plan takes it in, the weights obey it.
+
+        Without ``act`` it is only seen whether it could.
 
         Raises:
             ValueError: the term cannot act where it was put; nothing has changed then.
@@ -260,7 +260,9 @@ class Sequential:
         try:
             structure, params, _ = self._split()
             self._bind(structure, params, self.terms)
-            if kind != "regularizer":
+            if not act:
+                self._attached = before
+            elif kind != "regularizer":
                 network.write(self.layers, structure, self._feasible(structure, params))
         except Exception:
             self._attached = before
@@ -269,7 +271,8 @@ class Sequential:
     def _rest(self) -> None:
         """Bring the weights to where loading brings them: a user may have changed them, or frozen modules, by hand."""
         structure, params, _ = self._split()
-        network.write(self.layers, structure, self._feasible(structure, params, resting=True))
+        if self._bind(structure, params, self.terms).constrained:
+            network.write(self.layers, structure, self._feasible(structure, params, resting=True))
 
     def _feasible(
         self, structure: network.Structure, params: Mapping[str, Any], resting: bool = False
