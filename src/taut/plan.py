@@ -125,11 +125,15 @@ class Plan:
         terms = [e.penalty(e.weight(params)) for e in self.regularized if e.mode in modes]
         return sum(terms, start=jnp.zeros((), jnp.float32))
 
-    def activity_penalty(self, outputs: Mapping[str, Sequence[jax.Array]]) -> jax.Array:
-        """The activity penalties of one batch of layer outputs, one a call, divided by the number of rows only."""
+    def activity_penalty(self, outputs: Mapping[str, Any]) -> jax.Array:
+        """The activity penalties of one batch of layer outputs, divided by the number of rows only.
+
+        The output of a layer is an array, or a tuple of them where it was called several times.
+        """
         total = jnp.zeros((), jnp.float32)
         for a in self.activities:
-            for out in outputs[a.layer]:
+            calls = outputs[a.layer]
+            for out in calls if isinstance(calls, tuple) else (calls,):
                 total = total + a.regularizer(out) / out.shape[0]
         return total
 
