@@ -117,8 +117,8 @@ class Term:
     def __repr__(self) -> str:  # of classes that are no dataclasses: without an address, which differs between runs
         try:
             config = self.get_config()
-        except Exception:  # whatever a user's own may raise; a name is always there
-            return f"{type(self).__name__}(...)"
+        except Exception:  # whatever a user's own may raise
+            config = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return f"{type(self).__name__}({', '.join(f'{k}={errors.shown(v)}' for k, v in config.items())})"
 
     def __eq__(self, other: object) -> bool:

@@ -37,8 +37,8 @@ class Block(nnx.Module):
 class Stack(layers.Layer):
     """A taut layer of a user's own that holds others; its config says nothing of their terms."""
 
-    def __init__(self, units, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, units, **others):
+        super().__init__(**others)
         self.units = units
         self.inner = layers.Dense(units, kernel_regularizer=regularizers.L1(0.05))
 

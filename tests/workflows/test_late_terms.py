@@ -141,6 +141,11 @@ def test_a_misspelt_term_is_refused_with_the_right_name(layer, name, value, righ
     assert not hasattr(layer, name)
 
 
+def test_a_term_on_the_model_itself_is_refused() -> None:
+    with pytest.raises(AttributeError, match=r"a Sequential has no kernel_constraint.*attach\({'\*/kernel': term}\)"):
+        net().kernel_constraint = "non_neg"
+
+
 def test_other_attributes_are_the_user_s() -> None:
     layer = layers.Dense(2)
     layer.note, layer.kernel_norm_seen, layer.regularizer_note, layer.constraints_met = "mine", 0.3, "L1", True

@@ -161,6 +161,7 @@ def test_what_could_not_be_read_again_is_refused_when_saved(tmp_path) -> None:
         with pytest.raises(TypeError, match=match):
             taut.Sequential([layers.Dense(2, input_shape=(2,), **terms)]).save(tmp_path / "m.taut")
     assert regularizers.serialize(Odd(0.5))["config"] == {"s": 0.5}
+    assert repr(Silent(0.5)) == "Silent(s=0.5)"  # also without get_config
 
 
 KERAS = [

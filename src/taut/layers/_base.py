@@ -93,8 +93,7 @@ class Layer(nnx.Module):
     @classmethod
     def _arguments(cls) -> list[str]:
         """Every argument of the constructor, those of this class included."""
-        names = [*inspect.signature(cls.__init__).parameters, *inspect.signature(Layer.__init__).parameters]
-        return [name for name in dict.fromkeys(names) if name not in ("self", "kwargs", "terms")]
+        return list(dict.fromkeys([*_named(cls.__init__), *_named(Layer.__init__)]))
 
     def __setattr__(self, name: str, value: Any) -> None:
         argument = getattr(type(self), name, None)
@@ -161,9 +160,7 @@ class Layer(nnx.Module):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data: everything but the weights."""
         config: dict[str, Any] = {}
-        for key in inspect.signature(type(self).__init__).parameters:
-            if key in ("self", "kwargs"):
-                continue
+        for key in _named(type(self).__init__):
             config[key] = encode(getattr(self, key))
         config |= {"name": self.name, "trainable": self.trainable, "input_shape": encode(self.input_shape)}
         config["activity_regularizer"] = encode(self.activity_regularizer)
@@ -172,6 +169,12 @@ class Layer(nnx.Module):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
         return cls(**config)
+
+
+def _named(function: Callable[..., Any]) -> list[str]:
+    """The arguments of a method that have names of their own."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
 
 
 def encode(value: Any) -> Any:

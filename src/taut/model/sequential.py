@@ -29,6 +29,7 @@ from taut import (
 )
 from taut.layers import Layer
 from taut.layers._calls import refuse_symbols
+from taut.layers._terms import is_term_argument
 from taut.model import data as adapt
 from taut.model import engine, entries, held, network, settling
 from taut.model.engine import Carry, Data, Numbers, Program
@@ -93,6 +94,15 @@ class Sequential:
             )
         for layer in layers or ():
             self.add(layer)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if is_term_argument(name):
+            raise AttributeError(
+                f"a Sequential has no {name}, so that it would do nothing. Put the term on a layer, "
+                f"model.layers[0].{name} = ..., or on all that match: "
+                f"model.attach({{'*/{name.rpartition('_')[0]}': term}})."
+            )
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
