@@ -216,7 +216,10 @@ def from_keras(obj: Any) -> Any:
 
 def _as_written(value: Any) -> Any:
     """A number that is float32's as the shortest decimal that is that float32."""
-    return float(str(np.float32(value))) if isinstance(value, float) and float(np.float32(value)) == value else value
+    if not isinstance(value, float) or not abs(value) < np.finfo(np.float32).max:
+        return value
+    short = np.float32(value)
+    return float(str(short)) if float(short) == value else value
 
 
 def _keras_kind(cls: type) -> str | None:

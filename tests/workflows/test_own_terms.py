@@ -200,6 +200,8 @@ def test_keras_s_terms_are_known_wherever_a_term_is_taken() -> None:
     assert regularizers.Masked(l1, [True, False]) == regularizers.Masked(regularizers.L1(0.1), [True, False])
     assert regularizers.Acting(l1, "gradient") == regularizers.L1(0.1).acting("gradient")
     assert regularizers.get(keras.regularizers.L1) == regularizers.L1()  # the class, as Keras takes it
+    assert regularizers.get(keras.regularizers.L2(1 / 3)) == regularizers.L2(1 / 3)  # no float32
+    assert joint.step_for(l1, nonneg)(W, 1.0, None)[1, 1] == 1.9
     with pytest.raises(ValueError, match=r"MaxNorm\(axis=None\) takes one norm of the whole array"):
         constraints.get(keras.constraints.MaxNorm(1.0, axis=None))
 
