@@ -23,7 +23,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "_extras", "_files", "_reports"),
     ("functional",),
-    ("identifiers",),
+    ("identifiers", "_own_terms"),
     ("_term", "_language"),
     ("_regularizer", "_constraint"),
     ("_sets", "_regularizers"),

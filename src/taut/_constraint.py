@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from taut import errors
+from taut import errors, identifiers
+from taut._own_terms import by_fields
 from taut._term import MEMBER, Term, unchecked
 from taut.functional import together
 from taut.functional._axes import Axes
@@ -21,7 +22,13 @@ from taut.functional.together import Part
 class Constraint(Term):
     """Keeps weights inside a set: calling it gives the nearest point of the set.
 
-    To write your own, subclass it as a frozen dataclass and define ``__call__`` and ``violation``.
+    To write your own, subclass it and define ``__call__(self, w)``, the nearest point of the set, and ``get_config``; or
+    subclass it as a frozen dataclass, whose fields are its config. It may take ``fan_in=`` (the axes of one unit) and
+    ``step=``, and define ``violation``. Without ``step`` its projection is Euclidean. `Constraint` itself is the whole
+    space.
+
+    In an intersection, or beside a penalty that acts by proximal steps, the set of a class that is no dataclass and does
+    not declare ``convex`` is taken for convex, and its ``__call__`` for the projection onto it.
 
     Attributes:
         convex: the set is convex, so projecting in the optimizer's metric converges to the optimum.
@@ -49,11 +56,15 @@ class Constraint(Term):
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         """The nearest feasible point; with ``step`` (a number or shaped like ``w``) nearest in that metric."""
-        raise NotImplementedError(f"{type(self).__name__} does not define its projection, __call__(w).")
+        if type(self) is not Constraint and type(self).__call__ is Constraint.__call__:
+            raise NotImplementedError(f"{type(self).__name__} does not define its projection, __call__(w).")
+        return w
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
         """By how much the worst unit or entry is outside; 0.0 when ``w`` is feasible."""
-        raise NotImplementedError(f"{type(self).__name__} does not define violation(w).")
+        xp = namespace(w)
+        x = real(xp, w)
+        return xp.max(xp.abs(widen(xp, self(x, fan_in=fan_in)) - widen(xp, x)))
 
     def for_keras(self) -> Constraint:
         """The constraint that Keras would know this one as; itself if it has one of the same name."""
@@ -61,10 +72,12 @@ class Constraint(Term):
 
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region | None:
         """The set in the normal form that combines with others, or None if it has none."""
-        return None
+        return Region() if type(self) is Constraint else None
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
         """What the set is made of, for weights of this shape, as `taut.functional.together` takes it."""
+        if type(self) is Constraint:  # the whole space
+            return ()
 
         def with_nonneg() -> Part | None:
             whole = self.with_nonneg()
@@ -76,7 +89,7 @@ class Constraint(Term):
                 lambda w, step: project(w, step=step, fan_in=fan_in),
                 outside=lambda w: self.violation(w, fan_in=fan_in),
                 form=self.region(shape, fan_in),
-                convex=self.convex,
+                convex=self.convex or self._undeclared,
                 separable=self.separable,
                 metric=self.metric,
                 steep=self.steep,
@@ -88,6 +101,12 @@ class Constraint(Term):
             ),
         )
 
+    @property
+    def _undeclared(self) -> bool:
+        """Whether nothing was said of the set: a class of a user's own, written in Keras's way (docs/decisions/075)."""
+        own = not by_fields(type(self)) and type(self) is not Constraint
+        return own and not any("convex" in vars(c) for c in type(self).__mro__ if c is not Constraint)
+
     def with_nonneg(self) -> Constraint | None:
         """This set where every weight is at least 0, if that is a set of its own."""
         return None
@@ -96,6 +115,9 @@ class Constraint(Term):
         if not callable(other):
             return NotImplemented
         return Intersection((self, as_constraint(other)))
+
+    def __rand__(self, other: Any) -> Any:
+        return Intersection((as_constraint(other), self)) if callable(other) else NotImplemented
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -240,6 +262,11 @@ def as_constraint(term: Any) -> Constraint:
         return term
     if isinstance(term, list | tuple):
         return as_constraint(term[0]) if len(term) == 1 else Intersection(tuple(term))
+    known = identifiers.from_keras(term)
+    if isinstance(known, Constraint):
+        return known
+    if known is not None:
+        raise TypeError(f"Expected a constraint, got {errors.words(known)}, which is a {known.kind}.")
     if callable(term) and not isinstance(term, type):
         return Plain(term)
     raise TypeError(

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from taut import errors
+from taut._own_terms import by_fields, given, taking_all
 from taut.functional._dtype import shape_of, where_nan
 
 Check = Callable[[str, str, Any, Any], Any]
@@ -59,6 +60,9 @@ class Term:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _classes.append(cls)
+        for name in ("__call__", "prox", "violation"):
+            if name in vars(cls):
+                setattr(cls, name, taking_all(cls, name, vars(cls)[name]))
         maps = MAPS.get(getattr(cls, "kind", ""), "")
         if maps in vars(cls):
             setattr(cls, maps, _without_nan(vars(cls)[maps]))
@@ -82,7 +86,17 @@ class Term:
         """Check fields against one another. Runs in the constructor only, never under tracing."""
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain Python: numbers, strings, None, lists and dicts."""
+        """The constructor's arguments as plain Python: numbers, strings, None, lists and dicts.
+
+        Raises:
+            TypeError: a class that is no dataclass, has arguments, and no ``get_config`` of its own.
+        """
+        cls = type(self)
+        if not by_fields(cls) and any(given(cls)):
+            raise TypeError(
+                f"{cls.__name__} has no get_config, so it cannot be written down. Define get_config(self), which returns "
+                f"the constructor's arguments ({', '.join(given(cls))}) as a dict of plain Python."
+            )
         return {field.name: _plain(getattr(self, field.name)) for field in _fields(self)}
 
     @classmethod
@@ -92,19 +106,28 @@ class Term:
         Raises:
             TypeError: an argument that the class does not have.
         """
-        known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        known = given(cls)
         for name in config:
-            if name not in known:
+            if name not in known and "**" not in known:
                 raise TypeError(errors.unknown(f"argument of {cls.__name__}", name, known))
+        if not by_fields(cls):
+            return cls(**config)
         return cls(**{name: _revive(cls.kind, value) for name, value in config.items()})
 
+    def __repr__(self) -> str:  # of classes that are no dataclasses: without an address, which differs between runs
+        try:
+            config = self.get_config()
+        except Exception:  # whatever a user's own may raise
+            config = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return f"{type(self).__name__}({', '.join(f'{k}={errors.shown(v)}' for k, v in config.items())})"
+
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other) or not dataclasses.is_dataclass(self):
+        if type(self) is not type(other) or not by_fields(type(self)):
             return self is other
         return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in _fields(self))
 
     def __hash__(self) -> int:
-        if not dataclasses.is_dataclass(self):
+        if not by_fields(type(self)):
             return id(self)
         return hash((type(self), *(_hashable(getattr(self, f.name)) for f in _fields(self))))
 
@@ -140,7 +163,7 @@ def unchecked(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _fields(term: Term) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(term)  # type: ignore[arg-type]
+    return dataclasses.fields(term) if by_fields(type(term)) else ()  # type: ignore[arg-type]
 
 
 def _plain(value: Any) -> Any:
@@ -189,7 +212,7 @@ def _frozen(value: Any) -> Any:
 
 def flatten(term: Term) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
     """A term's numbers and inner terms, and everything else as hashable pairs."""
-    if not dataclasses.is_dataclass(term):  # a class of a user's own, written in Keras's way
+    if not by_fields(type(term)):  # a class of a user's own, written in Keras's way
         return (), (("", term),)
     leaves = tuple(getattr(term, f.name) for f in _fields(term) if _is_leaf(f))
     static = tuple((f.name, _frozen(getattr(term, f.name))) for f in _fields(term) if not _is_leaf(f))
@@ -198,7 +221,7 @@ def flatten(term: Term) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
 
 def unflatten(cls: type[T], static: tuple[tuple[str, Any], ...], leaves: Sequence[Any]) -> T:
     """The inverse of `flatten`, without ``__init__``: JAX also unflattens tracers, objects and None."""
-    if not dataclasses.is_dataclass(cls):
+    if not by_fields(cls):
         return static[0][1]
     term = object.__new__(cls)
     names = [f.name for f in dataclasses.fields(cls) if _is_leaf(f)]  # type: ignore[arg-type]

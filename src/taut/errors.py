@@ -54,7 +54,7 @@ def words(term: Any) -> str:
     if isinstance(members, tuple):
         return (" + " if getattr(term, "kind", "") == "regularizer" else " & ").join(map(words, members))
     if not dataclasses.is_dataclass(term) or isinstance(term, type):
-        return function_name(term)
+        return shown(term) if hasattr(term, "get_config") and not isinstance(term, type) else function_name(term)
     given: list[str] = []
     for i, field in enumerate(dataclasses.fields(term)):
         value = getattr(term, field.name)

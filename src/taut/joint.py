@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from taut import errors
+from taut import errors, identifiers
 from taut._constraint import Constraint
 from taut._regularizer import Acting, Regularizer
 from taut._term import refuse_nan, unchecked
@@ -66,6 +66,8 @@ def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | 
     >>> step_for(L1(0.5), NonNeg())(np.asarray([-3.0, 0.2, 2.0]), 1.0, None)
     array([0. , 0. , 1.5])
     """
+    regularizer = identifiers.from_keras(regularizer) or regularizer
+    constraint = identifiers.from_keras(constraint) or constraint
     term: Any = regularizer.term if isinstance(regularizer, Acting) else regularizer
     why = known(term, constraint)
     if why is not None:

@@ -28,10 +28,10 @@ class Parameter:
     """
 
     role: str
-    fan_in: tuple[int, ...] | Callable[[Any, tuple[int, ...]], tuple[int, ...]]
+    fan_in: tuple[int, ...] | Callable[[Any, tuple[int, ...]], tuple[int, ...] | None]
 
-    def axes(self, module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The fan-in of this parameter of ``module``, as non-negative axes of an array of ``shape``."""
+    def axes(self, module: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The fan-in of this parameter of ``module``, as non-negative axes of an array of ``shape``; None if unknown."""
         return self.fan_in(module, shape) if callable(self.fan_in) else self.fan_in
 
 
@@ -41,6 +41,19 @@ Layout = Mapping[str, Parameter]
 def all_but_last(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Kernels whose last axis counts the units: Dense, and convolutions of any rank."""
     return tuple(range(len(shape) - 1)) if len(shape) > 1 else (0,)
+
+
+def _of_one_layer(module: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """A kernel of ``window + (inputs, units)``; of layers that ``nnx.vmap`` stacked along the first axis, those of one.
+
+    None where the last axis is not the units: then the layers are stacked along another.
+    """
+    window = getattr(module, "kernel_size", ())
+    ahead = len(shape) - 2 - (1 if isinstance(window, int) else len(window))
+    units = getattr(module, "units", getattr(module, "out_features", shape[-1]))
+    if ahead <= 0:
+        return all_but_last(module, shape)
+    return tuple(range(ahead, len(shape) - 1)) if units == shape[-1] else None
 
 
 def _contracted(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -56,7 +69,10 @@ def _transposable(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 _BIAS = Parameter("bias", lambda module, shape: tuple(range(len(shape))))
 _SCALE = Parameter("scale", lambda module, shape: tuple(range(len(shape))))
-KERNEL_AND_BIAS: Layout = {"kernel": Parameter("kernel", all_but_last), "bias": _BIAS}
+KERNEL_AND_BIAS: Layout = {
+    "kernel": Parameter("kernel", _of_one_layer),
+    "bias": Parameter("bias", lambda module, shape: (len(shape) - 1,)),
+}
 _NORMALISER: Layout = {"scale": _SCALE, "bias": _BIAS}
 
 # Flax's own modules by class name, so that reading this table needs no Flax.

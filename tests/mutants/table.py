@@ -530,8 +530,8 @@ TRAINING = [
     Mutant("transforms.py", "mean = {p: g / every", "mean = {p: g", FIT, "accumulated"),
     Mutant(
         "model/sequential.py",
-        "projected = plan.project({path: np.asarray(w) for path, w in params.items()})",
-        "projected = {path: np.asarray(w) for path, w in params.items()}",
+        "projected = plan.project(given)",
+        "projected = dict(given)",
         DEFECTS,
         "first_moment",
     ),

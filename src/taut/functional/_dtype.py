@@ -44,10 +44,15 @@ def namespace(*arrays: Any) -> Namespace:
         return xp
     for a in arrays:
         if not isinstance(a, (np.ndarray, np.generic, float, int, list, tuple, type(None))):
-            return array_api_compat.array_namespace(a)
+            return namespace(a.value) if _is_variable(a) else array_api_compat.array_namespace(a)
     import array_api_compat.numpy as xp
 
     return xp
+
+
+def _is_variable(a: Any) -> bool:
+    """Whether ``a`` is a Keras variable, which names its dtype by a string."""
+    return isinstance(getattr(a, "dtype", None), str) and hasattr(a, "value")
 
 
 def shape_of(w: Any) -> tuple[int, ...]:
@@ -57,6 +62,8 @@ def shape_of(w: Any) -> tuple[int, ...]:
 
 def real(xp: Namespace, w: Any) -> Array:
     """``w`` as a real floating-point array; integers, booleans and complex numbers are refused."""
+    if _is_variable(w):
+        w = w.value
     if not hasattr(w, "dtype"):
         w = np.asarray(w, dtype=np.float64) if xp.__name__.endswith("numpy") else xp.asarray(w)
     dtype = w.dtype

@@ -21,7 +21,7 @@ from taut import layouts, transforms
 from taut.layers import Input, Layer, Select
 from taut.layers.wiring import wiring_of
 from taut.model import dead as masks
-from taut.model import network
+from taut.model import held, network
 from taut.model.dead import Dead, Stage, channels
 from taut.model.slicing import TermRefused, same_penalty, slice_activity, slice_term
 
@@ -145,7 +145,8 @@ class _NoShift(Exception):
 
 @partial(jax.jit, static_argnums=0)
 def _outputs(structure: network.Structure, params: Any, rest: Any, x: jax.Array) -> dict[str, jax.Array]:
-    return network.apply(structure, params, rest, x, training=False, want=structure.names).layers
+    seen = network.apply(structure, params, rest, x, training=False, want=structure.names).layers
+    return {name: calls[-1] for name, calls in seen.items()}
 
 
 def _stages(model: Sequential) -> list[Stage]:
@@ -260,8 +261,11 @@ class _Smaller:
             assert stage.wiring is not None and stage.wiring.shift is not None
             path = f"{stage.name}/{stage.wiring.shift}"
             self.shifts[path] = given[self.indices[path][-1]]
-        if not isinstance(layer, Layer):
+        if (
+            not isinstance(layer, Layer) or len(held.within([layer], (stage.name,))) > 1
+        ):  # what a layer holds stays whole
             twin = nnx.clone(layer)
+            held.own_terms([twin])
             for name, array in arrays.items():
                 shift = self.shifts.get(f"{stage.name}/{name}", 0)
                 setattr(twin, name, nnx.Param(jax.device_put((array + shift).astype(array.dtype))))

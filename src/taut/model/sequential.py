@@ -15,10 +15,23 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from taut import _reports, constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
+from taut import (
+    _reports,
+    constraints,
+    errors,
+    identifiers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    transforms,
+    utils,
+)
 from taut.layers import Layer
+from taut.layers._calls import refuse_symbols
+from taut.layers._terms import is_term_argument
 from taut.model import data as adapt
-from taut.model import engine, network, settling
+from taut.model import engine, entries, held, network, settling
 from taut.model.engine import Carry, Data, Numbers, Program
 from taut.model.history import History
 from taut.model.progress import Progress, show
@@ -83,6 +96,15 @@ class Sequential:
             )
         self._extend(list(layers or ()))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if is_term_argument(name):
+            raise AttributeError(
+                f"a Sequential has no {name}, so that it would do nothing. Put the term on a layer, "
+                f"model.layers[0].{name} = ..., or on all that match: "
+                f"model.attach({{'*/{name.rpartition('_')[0]}': term}})."
+            )
+        super().__setattr__(name, value)
+
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
 
@@ -105,6 +127,11 @@ class Sequential:
     def _extend(self, layers: list[Any]) -> None:
         """Put ``layers`` on top and build them together: a build looks at the whole model."""
         for layer in layers:
+            if isinstance(layer, Sequential):
+                raise TypeError(
+                    f"layer {layer!r} is a model; a Sequential holds layers. Put its layers in: "
+                    f"Sequential([*inner.layers, ...]), or wrap them as nnx.Sequential(*inner.layers)."
+                )
             if not isinstance(layer, nnx.Module):
                 raise TypeError(
                     f"layer {layer!r}: expected a taut layer (taut.layers.Dense, ...) or a Flax NNX module."
@@ -138,9 +165,15 @@ class Sequential:
         self._need_layers()
         self.output_shape = network.build(self.layers, self._names, input_shape, source)
         self.input_shape = input_shape
+        self._adopt()
         structure, params, _ = self._split()
         feasible = self._feasible(structure, params)
         network.write(self.layers, structure, feasible)
+
+    def _adopt(self) -> None:
+        """Hear of late terms from every layer."""
+        for layer in held.within(self.layers, self._names).values():
+            layer.terms.models.add(self)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -181,14 +214,14 @@ class Sequential:
         """
         self._need_built()
         structure, params, _ = self._split()
-        units = network.unit_parts(self.layers, structure, params)
-        targets = [*params, *units, *(f"{name}/activity" for name in dict.fromkeys(structure.names))]
+        targets = entries.places(self.layers, structure, params)
         chosen: dict[str, dict[str, Any]] = {path: dict(old) for path, old in self._attached.items()}
         for pattern, value in terms.items():
-            found = fnmatch.filter(targets, pattern)
+            # Its own path is no pattern: the names of layers may hold "[", "?" and "*".
+            found = [pattern] if pattern in targets else fnmatch.filter(targets, pattern)
             if not found:
                 raise ValueError(errors.unknown("parameter path or pattern", pattern, targets))
-            if "*" in pattern:  # "*" means the parameters; what is made of them is asked for by name
+            if "*" in pattern and len(found) > 1:  # "*" means the parameters; the rest is asked for by name
                 found = [path for path in found if path in params] or found
             for path in found:
                 chosen[path] = {**chosen.get(path, {}), **_sort_terms(path, value)}
@@ -209,14 +242,14 @@ class Sequential:
         return self._bind(structure, params, self.terms)
 
     def _bind(self, structure: network.Structure, params: network.Params, rule: str) -> Plan:
-        entries = network.entries(self.layers, structure, params, self._attached)
+        acting = entries.entries(self.layers, structure, params, self._attached)
         activities = []
-        for layer, name in zip(self.layers, structure.names, strict=True):
+        for name, layer in held.activity_layers(self.layers, structure.names).items():
             term = getattr(layer, "activity_regularizer", None)
             term = self._attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
-        reached = {e.path for e in entries} | {f"{name}/activity" for name in structure.names}
+        reached = {e.path for e in acting} | {f"{name}/activity" for name in structure.names}
         for path, terms in self._attached.items():
             if path not in reached and any(term is not None for term in terms.values()):
                 raise ValueError(
@@ -224,15 +257,66 @@ class Sequential:
                     f"Give the layer that name back, or attach the terms before you change it. The model has "
                     f"{', '.join(sorted(reached))}."
                 )
-        asked = (entries, activities, rule)
+        asked = (acting, activities, rule)
         if self._bound is None or self._bound[0] != asked:  # binding traces every term once
-            self._bound = asked, bind(entries, activities, rule=rule)
+            self._bound = asked, bind(acting, activities, rule=rule)
         return self._bound[1]
 
-    def _feasible(self, structure: network.Structure, params: Mapping[str, Any]) -> dict[str, jax.Array]:
-        """The nearest parameters inside their constraints; by numpy, where XLA would first compile each operation."""
+    def _changed(self, layer: Any, argument: str, act: bool) -> None:
+        """A layer of this model was given a term late, or was frozen or not: the plan takes it in, the weights obey it.
+
+        Without ``act`` it is only seen whether it could.
+
+        Raises:
+            ValueError: the term cannot act where it was put; nothing has changed then.
+        """
+        if not self.built:
+            return
+        found = held.within(self.layers, self._names)
+        path = next((path for path, inner in found.items() if inner is layer), None)
+        if path is None:  # it was taken out of the model
+            layer.terms.models.discard(self)
+            return
+        parameter, _, kind = argument.rpartition("_")
+        before = self._attached
+        place = f"{path}/{parameter}"
+        if kind in before.get(place, {}):  # the latest term counts
+            left = {k: v for k, v in before[place].items() if k != kind}
+            self._attached = {p: terms for p, terms in before.items() if p != place} | ({place: left} if left else {})
+        try:
+            structure, params, _ = self._split()
+            self._bind(structure, params, self.terms)
+            if not act:
+                self._attached = before
+            elif kind != "regularizer":
+                network.write(self.layers, structure, self._feasible(structure, params))
+        except Exception:
+            self._attached = before
+            raise
+
+    def _rest(self) -> None:
+        """Bring the weights to where loading brings them: a user may have changed them, or frozen modules, by hand."""
+        structure, params, _ = self._split()
+        if self._bind(structure, params, self.terms).constrained:
+            network.write(self.layers, structure, self._feasible(structure, params, resting=True))
+
+    def _feasible(
+        self, structure: network.Structure, params: Mapping[str, Any], resting: bool = False
+    ) -> dict[str, jax.Array]:
+        """The nearest parameters inside their constraints; by numpy, where XLA would first compile each operation.
+
+        ``resting``: weights that have been projected before. A constraint that moves weights each time it is applied
+        (MinMaxNorm(rate=0.5), a function that shrinks) leaves them then, or a model would change by being saved.
+        """
         plan = self._bind(structure, dict(params), "keras")
-        projected = plan.project({path: np.asarray(w) for path, w in params.items()})
+        given = {path: np.asarray(w) for path, w in params.items()}
+        projected = plan.project(given)
+        if resting and any(not np.array_equal(projected[path], w) for path, w in given.items()):
+            again = plan.project({path: np.asarray(w) for path, w in projected.items()})
+            for path, w in given.items():
+                first, second = np.abs(projected[path] - w).max(initial=0.0), np.abs(again[path] - projected[path])
+                if second.max(initial=0.0) > max(0.01 * first, 1e-4 * float(np.abs(w).max(initial=0.0))):
+                    projected[path] = w
         return jax.device_put(projected)
 
     # --- compile -----------------------------------------------------------------------------------------------------
@@ -296,7 +380,7 @@ class Sequential:
         fused = (
             loss.fused_with is not None
             and not loss.from_logits
-            and hasattr(last, "before_activation")
+            and network.gives_logits(last)
             and network.activation_name(last) == loss.fused_with
         )
         watched = tuple(a.layer for a in plan.activities)
@@ -545,6 +629,7 @@ class Sequential:
 
     def __call__(self, x: Any) -> jax.Array:
         """The output for a batch ``x`` as a JAX array, in inference mode."""
+        refuse_symbols("a Sequential", x)
         self._need_built()
         structure, params, rest = self._split()
         x = jnp.asarray(x)
@@ -677,6 +762,7 @@ def _sort_terms(path: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {"regularizer": None} if path.endswith("/activity") else {"regularizer": None, "constraint": None}
     parts = value if isinstance(value, list | tuple) else [value]
+    parts = [identifiers.from_keras(p) or p for p in parts]
     rs = [p for p in parts if isinstance(p, regularizers.Regularizer | Acting)]
     cs = [p for p in parts if isinstance(p, constraints.Constraint)]
     if len(rs) + len(cs) != len(parts):

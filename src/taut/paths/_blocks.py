@@ -205,7 +205,7 @@ def activations(model: Sequential) -> int:
         model.layers,
         model._names,
         model.input_shape or (),
-        lambda layer, name, shape: widths.append(math.prod(layer.output_shape(shape))),
+        lambda layer, name, shape: widths.append(math.prod(network.rows_after(layer, name, shape))),
     )
     return math.prod(model.input_shape or ()) + sum(widths) + math.prod(model.output_shape or ())
 

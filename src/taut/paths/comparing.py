@@ -237,8 +237,8 @@ def _bare(model: Sequential, seed: int) -> Sequential:
     """The architecture without any term."""
     bare, _ = fresh(model, seed, project=False)
     bare.attach({"*": None})
-    for name in dict.fromkeys(bare._names):
-        bare.attach({f"{name}/activity": None})
+    for activity in bare.plan.activities:
+        bare.attach({f"{activity.layer}/activity": None})
     for entry in bare.plan.units:
         bare.attach({entry.path: None})
     return bare

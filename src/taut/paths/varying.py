@@ -12,7 +12,7 @@ import jax
 
 from taut import errors
 from taut.constraints import Constraint
-from taut.model import Sequential, network
+from taut.model import Sequential, entries, held
 from taut.model.sequential import _sort_terms
 from taut.plans import Plan
 from taut.regularizers import Acting, Regularizer
@@ -71,15 +71,16 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
             f"vary={errors.shown(vary)}, expected a dict from a path to a term that takes a number, such as "
             f'{{"dense/kernel": taut.regularizers.L1}}.'
         )
-    entries = model.plan.entries
+    plan = model.plan
     # What is made of parameters comes last: patterns mean the parameters, as in `attach`.
     structure, params, _ = model._split()
-    units = network.unit_parts(model.layers, structure, params)
+    units = entries.unit_parts(model.layers, structure, params)
     made = [
         *units,
-        *(f"{name}/activity" for name in dict.fromkeys(model._names)),
+        *(f"{name}/activity" for name in held.activity_layers(model.layers, model._names)),
     ]
-    parameters, frozen = [e.path for e in entries if e.trainable], [e.path for e in entries if not e.trainable]
+    parameters = [e.path for e in plan.entries if e.trainable]
+    frozen = [e.path for e in plan.entries if not e.trainable]
     out: list[Varied] = []
     for name, make in vary.items():
         if not isinstance(name, str):
@@ -90,8 +91,8 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
                 f"term: taut.regularizers.L1, or lambda s: taut.regularizers.L1L2(s, s / 10). The numbers go into "
                 f"strengths."
             )
-        paths = fnmatch.filter(parameters, name) or [e.path for e in entries if e.trainable and e.role == name]
-        paths = paths or fnmatch.filter(made, name)
+        paths = [name] if name in (*parameters, *made) else fnmatch.filter(parameters, name)
+        paths = paths or [e.path for e in plan.entries if e.trainable and e.role == name] or fnmatch.filter(made, name)
         if not paths and fnmatch.filter(frozen, name):
             raise ValueError(f"vary[{name!r}]: its layer is frozen (trainable=False), so no term acts on it.")
         if not paths:
