@@ -14,6 +14,7 @@ import numpy as np
 from flax import nnx
 
 from taut.model import saving
+from taut.model.programs import Programs
 
 if TYPE_CHECKING:
     from taut.model.sequential import Sequential
@@ -31,7 +32,7 @@ def deep(model: Sequential, memo: dict[int, Any]) -> Sequential:
             terms = object.__new__(type(layer.terms))
             terms.by_name = dict(layer.terms.by_name)
             object.__setattr__(layer, "terms", terms)
-    shared = {"layers": layers, "_state": model._state, "_bound": None}  # arrays are immutable
+    shared = {"layers": layers, "_state": model._state, "_bound": None, "_programs": Programs()}  # arrays are immutable
     own = {name: value for name, value in vars(model).items() if name not in shared}
     plain = ("optimizer", "loss")  # frozen
     for name, value in own.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ from taut import _reports, constraints, errors, losses, metrics, optimizers, reg
 from taut.layers import Layer
 from taut.model import data as adapt
 from taut.model import engine, network, settling
-from taut.model.engine import Carry, Data, Numbers, Program
+from taut.model.engine import Carry, Data, Forward, Numbers, Program
 from taut.model.history import History
+from taut.model.programs import Programs, holds_user_code
 from taut.model.progress import Progress, show
 from taut.model.training import Job, Totals, Trainer, train
 from taut.plan import Plan, bind
@@ -73,6 +75,7 @@ class Sequential:
         self._attached: dict[str, dict[str, Any]] = {}
         self._state: tuple[Any, transforms.StepState] | None = None  # with the layout it was made for
         self._bound: tuple[Any, Plan] | None = None
+        self._programs = Programs()
         self._generator = np.random.default_rng(self.seed)
         self.compaction: Compaction | None = None
         if isinstance(layers, str | nnx.Module):
@@ -139,7 +142,10 @@ class Sequential:
         return network.name_layers(self.layers)
 
     def _split(self) -> tuple[network.Structure, network.Params, Any]:
-        return network.split(self.layers, self._names)
+        return network.split(self.layers, self._names, self._programs.structures)
+
+    def _forward(self, structure: network.Structure) -> Forward:
+        return Forward(structure, weakref.ref(self._programs))
 
     def _need_layers(self) -> None:
         if not self.layers:
@@ -191,6 +197,8 @@ class Sequential:
         except Exception:
             self._attached = before
             raise
+        if holds_user_code(terms):
+            self._programs = Programs()
         network.write(self.layers, structure, self._feasible(structure, params))
 
     @property
@@ -245,6 +253,7 @@ class Sequential:
         before = (self.optimizer, self.loss, self.metrics, self.terms, self._state)
         self.optimizer, self.loss, self.metrics, self.terms = new_optimizer, new_loss, list(metrics or ()), terms
         self._state = None
+        self._programs = Programs()  # what is the user's code is traced again
         try:
             self._metrics()
             if self.built:
@@ -273,9 +282,14 @@ class Sequential:
         return metrics.get_all(self.metrics, self.loss)
 
     def _program(
-        self, structure: network.Structure, plan: Plan, optimizer: optimizers.Optimizer, loss: losses.Loss
+        self,
+        structure: network.Structure,
+        plan: Plan,
+        optimizer: optimizers.Optimizer,
+        loss: losses.Loss,
+        programs: Programs,
     ) -> tuple[Program, Numbers]:
-        """What is compiled, and the numbers that it takes as arguments."""
+        """What is compiled, and the numbers that it takes as arguments; ``programs`` is kept by the caller."""
         last = self.layers[-1]
         fused = (
             loss.fused_with is not None
@@ -287,7 +301,8 @@ class Sequential:
         acts, plan_form = jax.tree.flatten(plan)
         rates, optimizer_form = jax.tree.flatten(optimizer)
         numbers = Numbers([np.asarray(n, np.float32) for n in acts], rates)
-        return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form), numbers
+        own = weakref.ref(programs)
+        return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form, own), numbers
 
     # --- fit, evaluate, predict ----------------------------------------------------------------------------------------
 
@@ -429,14 +444,16 @@ class Sequential:
         frozen = {p: w for p, w in params.items() if p not in trainable}
         params = {p: w for p, w in params.items() if p in trainable}
         optimizer = self.optimizer.prepared()
-        program, numbers = self._program(structure, plan, optimizer, loss)
+        programs = Programs() if fresh else self._programs
+        program, numbers = self._program(structure, plan, optimizer, loss, programs)
         layout = transforms.layout(optimizer, params)
         rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.metric_paths else ()
         if fresh or self._state is None or self._state[0] != layout:
             state = transforms.init(optimizer, plan, params, rare)
         else:
             state = transforms.resume(optimizer, plan, self._state[1], params, rare)
-        return Job(program, numbers, plan, optimizer, frozen, data, batch, Carry(params, rest, state), layout)
+        carry = Carry(params, rest, state)
+        return Job(program, numbers, plan, optimizer, frozen, data, batch, carry, layout, programs)
 
     @property
     def _takes_integers(self) -> bool:
@@ -478,7 +495,7 @@ class Sequential:
         totals = Totals(tuple(m.name for m in program.metrics))
         for start in range(0, len(data.x), size):
             n = min(size, len(data.x) - start)
-            totals.add(np.asarray(engine.measure(program, numbers, params, rest, data, start, n)) * n, n)
+            totals.add(np.asarray(engine.measure(program, n, numbers, params, rest, data, start)) * n, n)
         return totals
 
     def evaluate(
@@ -502,7 +519,7 @@ class Sequential:
         structure, params, rest = self._split()
         plan = self._bind(structure, params, self.terms)
         assert self.optimizer is not None
-        program, numbers = self._program(structure, plan, self.optimizer.prepared(), loss)
+        program, numbers = self._program(structure, plan, self.optimizer.prepared(), loss, self._programs)
         size = _integer("batch_size", batch_size, 1)
         values = self._measure(program, numbers, params, rest, data, size).values()
         if verbose not in (0, "auto"):
@@ -517,6 +534,7 @@ class Sequential:
         self._need_built()
         rows = self._rows(x)
         structure, params, rest = self._split()
+        forward = self._forward(structure)
         size = _integer("batch_size", batch_size, 1)
         parts = []
         for start in range(0, len(rows), size):
@@ -524,11 +542,14 @@ class Sequential:
             # Rounded up to a power of two, so that any number of rows is served by a few programs.
             padded = np.zeros((1 << (len(part) - 1).bit_length(), *part.shape[1:]), part.dtype)
             padded[: len(part)] = part
-            parts.append(np.asarray(engine.predict(structure, params, rest, jax.device_put(padded)))[: len(part)])
+            parts.append(np.asarray(engine.predict(forward, params, rest, jax.device_put(padded)))[: len(part)])
         return np.concatenate(parts)
 
     def __call__(self, x: Any) -> jax.Array:
-        """The output for a batch ``x`` as a JAX array, in inference mode."""
+        """The output for a batch ``x`` as a JAX array, in inference mode.
+
+        Not compiled where a layer runs a user's own code, which is then read as it is now, as in Keras.
+        """
         self._need_built()
         structure, params, rest = self._split()
         x = jnp.asarray(x)
@@ -537,7 +558,9 @@ class Sequential:
                 f"layer {self._names[0]!r} takes rows of shape {self.input_shape}, but got an array of shape {x.shape}; "
                 f"expected (rows, {', '.join(map(str, self.input_shape or ()))})."
             )
-        return engine.predict(structure, params, rest, x)
+        if structure.holds_user_code:
+            return network.apply(structure, params, rest, x, training=False).out
+        return engine.predict(self._forward(structure), params, rest, x)
 
     # --- weights -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import numpy as np
 from taut.model import engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
 from taut.model.history import History
+from taut.model.programs import Programs
 from taut.model.progress import Progress
 from taut.optimizers import Optimizer
 from taut.plan import Plan
@@ -82,6 +83,7 @@ class Job:
     batch: int
     carry: Carry
     layout: Any  # what the optimizer's state is shaped for
+    programs: Programs  # what the program is compiled into where it runs a user's code
     validation: Data | None = None  # rows to be measured only
 
     @property
@@ -187,7 +189,7 @@ class Trainer:
     @property
     def short(self) -> bool:
         """Whether an epoch is known to take no longer than one chunk."""
-        return _pace.get(self.job.program) is not None and self.job.steps <= _chunk(self.job)
+        return self.job.program in _paces(self.job) and self.job.steps <= _chunk(self.job)
 
     # --- values that stop being finite --------------------------------------------------------------------------------
 
@@ -230,17 +232,22 @@ class Trainer:
 _pace: dict[Program, float] = {}  # seconds a step, by program; what a fit learns serves the next
 
 
+def _paces(job: Job) -> dict[Program, float]:
+    return _pace if job.program.own is None else job.programs.pace
+
+
 def _chunk(job: Job) -> int:
     """Steps that take about half a second."""
-    pace = _pace.get(job.program)
+    pace = _paces(job).get(job.program)
     return FIRST_CHUNK if pace is None else max(1, int(CHUNK_SECONDS / pace))
 
 
 def _learn_pace(job: Job, seconds: float) -> None:
     # The first chunk includes compilation, so its pace is an upper bound; later ones correct it.
-    if len(_pace) > 256:
-        _pace.clear()
-    _pace[job.program] = min(_pace.get(job.program, seconds), seconds)
+    paces = _paces(job)
+    if len(paces) > 256:
+        paces.clear()
+    paces[job.program] = min(paces.get(job.program, seconds), seconds)
 
 
 def _good(sums: np.ndarray, finite: np.ndarray) -> bool:
