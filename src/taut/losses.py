@@ -202,7 +202,11 @@ class CategoricalCrossentropy(_Crossentropy):
 
     def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
         # One-hot labels are class numbers: an eighth of the bytes to gather, and no argmax of them for the accuracy.
-        if self.label_smoothing or not (((y == 0) | (y == 1)).all() and (y.sum(axis=-1) == 1).all()):
+        if (
+            self.label_smoothing
+            or y.shape[-1] == 1
+            or not (((y == 0) | (y == 1)).all() and (y.sum(axis=-1) == 1).all())
+        ):
             return None
         return SparseCategoricalCrossentropy(self.from_logits), y.argmax(axis=-1).astype(np.int32)
 

@@ -1,7 +1,7 @@
 """Metrics: one number a row, averaged over all rows of an epoch inside the compiled program.
 
-``"accuracy"`` becomes the binary, sparse or categorical one by the shape of the labels and of the output, as in
-Keras. Any loss, by name or object, is a metric as well. Metrics are not weighted by ``sample_weight`` (nor are
+``"accuracy"`` becomes the binary, sparse or categorical one by the shape of the labels and of the output, by Keras's
+rule, whatever the loss (docs/decisions/071). Any loss, by name or object, is a metric as well. Metrics are not weighted by ``sample_weight`` (nor are
 Keras's ``metrics``).
 """
 
@@ -122,7 +122,10 @@ class SparseCategoricalAccuracy(Metric):
 
 @dataclass(frozen=True)
 class BinaryAccuracy(Metric):
-    """Whether an output is above ``threshold`` (between 0 and 1) exactly where its label is 1."""
+    """Whether a label is 1 and its output above ``threshold`` (between 0 and 1), or 0 and not above it.
+
+    Any other label counts as wrong, as in Keras.
+    """
 
     name: str = "binary_accuracy"
     threshold: float = 0.5
@@ -134,26 +137,24 @@ class BinaryAccuracy(Metric):
 
     def values(self, y: Array, out: Array, logits: bool) -> Array:
         limit = math.log(self.threshold / (1 - self.threshold)) if logits else self.threshold
-        return ((out > limit) == (y > 0.5)).astype(jnp.float32)
+        return ((out > limit).astype(y.dtype) == y).astype(jnp.float32)
 
 
 @dataclass(frozen=True)
 class _Accuracy(Metric):
-    """Keras's "accuracy": which one it is shows in the shapes. ``binary`` says so for several outputs."""
+    """Keras's "accuracy": which one it is shows in the shapes."""
 
-    binary: bool = False
     on_logits: ClassVar[bool] = True
     any_labels: ClassVar[bool] = True
 
-    def _chosen(self, labels: tuple[int, ...], out: tuple[int, ...], logits: bool) -> Metric:
-        # Logits of a softmax say which output is the largest, but not whether it is above one half.
-        if self.binary or (out[-1] == 1 and not logits):
+    def _chosen(self, labels: tuple[int, ...], out: tuple[int, ...]) -> Metric:
+        if out[-1] == 1:
             return BinaryAccuracy(self.name)
         sparse = len(labels) < len(out) or labels[-1] == 1
         return SparseCategoricalAccuracy(self.name) if sparse else CategoricalAccuracy(self.name)
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        return self._chosen(y.shape, out.shape, logits).rows(y, out, logits)
+        return self._chosen(y.shape, out.shape).rows(y, out, logits)
 
 
 @dataclass(frozen=True)
@@ -212,13 +213,13 @@ _ANY_ACCURACY = ("accuracy", "acc")
 _NAMED = ("binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 
-def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
+def get(identifier: Any) -> Metric:
     """A metric from its name, a loss, or a plain function ``metric(y_true, y_pred)``.
 
     Args:
         identifier: "accuracy", one of the accuracies by its full name, the name of a loss, a ``Loss``, a ``Metric`` or
-            a function in JAX.
-        loss: the loss of the model: under 'binary_crossentropy' "accuracy" counts each of several outputs.
+            a function in JAX. "accuracy" of several outputs asks which is the largest; for yes/no labels, each output
+            counted by itself, give "binary_accuracy".
 
     Raises:
         ValueError: an unknown name; the message lists the nearest known ones.
@@ -234,8 +235,8 @@ def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
     if isinstance(identifier, losses.Loss):
         return _LossMetric(losses._name(identifier), identifier)
     if isinstance(identifier, str):
-        if identifier in _ANY_ACCURACY:
-            return _Accuracy(identifier, binary=isinstance(loss, losses.BinaryCrossentropy))
+        if identifier.lower() in _ANY_ACCURACY:
+            return _Accuracy(identifier)
         for kind in ("metric", "loss"):  # "BinaryAccuracy", "MeanSquaredError": Keras takes class names too
             try:
                 return get(identifiers.get(kind, identifier)).named(identifier)
@@ -251,11 +252,11 @@ def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
     raise TypeError(f"metric {identifier!r}: expected a name such as 'accuracy', a loss, or a function.")
 
 
-def get_all(given: Sequence[Any], loss: losses.Loss | None = None) -> tuple[Metric, ...]:
+def get_all(given: Sequence[Any]) -> tuple[Metric, ...]:
     """The metrics of a model; one whose name is taken is numbered, so that each has its own column in a History."""
     found: dict[str, Metric] = {}
     for identifier in given:
-        metric = get(identifier, loss)
+        metric = get(identifier)
         name, n = metric.name, 0
         while name in found:
             n += 1

@@ -147,8 +147,11 @@ def data_loss(program: Program, outputs: Outputs, batch: Data) -> Array:
 def metric_rows(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
     """Each metric of each row."""
     logits: Any = outputs.logits
+    # Logits of several outputs say which is the largest. A single one's need not be on the side of 0 that its output
+    # is of one half: a softmax of one output is always 1.
+    several = program.fused and outputs.out.shape[-1] > 1
     return tuple(
-        m.rows(batch.y, logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out)
+        m.rows(batch.y, logits, True) if several and m.on_logits else m.rows(batch.y, outputs.out)
         for m in program.metrics
     )
 

@@ -279,7 +279,7 @@ class Sequential:
         return self.loss
 
     def _metrics(self) -> tuple[metrics.Metric, ...]:
-        return metrics.get_all(self.metrics, self.loss)
+        return metrics.get_all(self.metrics)
 
     def _program(
         self,
