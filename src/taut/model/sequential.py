@@ -326,7 +326,8 @@ class Sequential:
         Args:
             x: (rows, ...) numbers: numpy, JAX, PyTorch, lists, pandas or polars.
             y: one label a row, as the loss takes them.
-            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too.
+            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too. More than
+                there are rows means all of them, as in Keras.
             epochs: passes over the data.
             verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
             validation_split: the fraction of the *last* rows that is held out.
@@ -353,8 +354,6 @@ class Sequential:
         )
         size = 32 if batch_size is None else _integer("batch_size", batch_size, 1)
         rows, targets, weight = self._data(x, y, sample_weight)
-        if batch_size is not None and size > len(rows):
-            raise ValueError(f"batch_size={size} is above the number of rows, {len(rows)}; expected 1 to {len(rows)}.")
         if class_weight is not None:
             weight = self._weighted(Data(rows, targets, weight), class_weight).weight
         progress = Progress(verbose, epochs)
