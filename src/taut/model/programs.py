@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
+from taut.model.forks import refuse_fork
+
 __all__ = ["Compiled", "Programs", "compiled", "holds_user_code"]
 
 PROGRAMS = 64  # that one model keeps at most; the oldest goes first
@@ -74,6 +76,7 @@ class Compiled:
         self.shared: Any = jax.jit(function, static_argnums=tuple(range(static)))
 
     def __call__(self, program: Keyed, *given: Any) -> Any:
+        refuse_fork()
         own = program.own
         if own is None:
             return self.shared(program, *given)

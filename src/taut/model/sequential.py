@@ -21,6 +21,7 @@ from taut.layers import Layer
 from taut.model import data as adapt
 from taut.model import engine, network, settling
 from taut.model.engine import Carry, Data, Forward, Numbers, Program
+from taut.model.forks import refuse_fork
 from taut.model.history import History
 from taut.model.programs import Programs, holds_user_code
 from taut.model.progress import Progress, show
@@ -274,6 +275,7 @@ class Sequential:
             )
 
     def _need_compiled(self) -> losses.Loss:
+        refuse_fork()  # before any data are put on a device
         if self.loss is None or self.optimizer is None:
             raise ValueError('this model has no loss yet: call model.compile(optimizer="adam", loss="mse") first.')
         return self.loss
@@ -550,6 +552,7 @@ class Sequential:
         Not compiled where a layer runs a user's own code, which is then read as it is now, as in Keras.
         """
         self._need_built()
+        refuse_fork()
         structure, params, rest = self._split()
         x = jnp.asarray(x)
         if x.shape[1:] != self.input_shape:
