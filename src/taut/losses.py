@@ -10,13 +10,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from taut import identifiers
+from taut import _keras_words, identifiers
 
 __all__ = [
     "BinaryCrossentropy",
@@ -37,6 +37,9 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
 ]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "loss")
 
 Array = jax.Array
 _CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1

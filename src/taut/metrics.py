@@ -11,12 +11,12 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from taut import errors, identifiers, losses
+from taut import _keras_words, errors, identifiers, losses
 
 __all__ = [
     "BinaryAccuracy",
@@ -32,6 +32,9 @@ __all__ = [
     "get",
     "serialize",
 ]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "metric")
 
 Array = jax.Array
 _TAKEN = ("loss", "data_loss", "penalty")
@@ -243,7 +246,7 @@ def get(identifier: Any) -> Metric:
             except ValueError:
                 continue
         known = [*_ANY_ACCURACY, *_NAMED, *identifiers.names("loss")]
-        raise ValueError(errors.unknown("metric", identifier, known))
+        raise ValueError(errors.unknown("metric", identifier, known) + _keras_words.way_out("metric"))
     if callable(identifier):
         named = losses.get(identifier)
         if not isinstance(named, losses.FunctionLoss):

@@ -25,10 +25,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from taut import errors, identifiers
+from taut import _keras_words, errors, identifiers
 from taut._term import Term, number
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optax", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "optimizer")
 
 Tree = Any
 EPSILON = 1e-7  # Keras's default

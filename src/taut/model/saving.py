@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from taut import errors, identifiers, losses, metrics, optimizers, transforms
+from taut import _keras_words, errors, identifiers, losses, metrics, optimizers, transforms
 from taut.layers import Layer
 from taut.layers._base import encode, term
 from taut.model import files, network
@@ -139,6 +139,7 @@ def _raw(leaf: Any) -> Any:
 # --- reading -------------------------------------------------------------------------------------------------------------
 
 
+@_keras_words.checked
 def load_model(path: str | os.PathLike[str]) -> Sequential:
     """The model that ``save`` wrote, ready to predict, to be inspected, and to go on training.
 

@@ -16,16 +16,27 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from taut import _reports, constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
+from taut import (
+    _keras_words,
+    _reports,
+    constraints,
+    errors,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    transforms,
+    utils,
+)
 from taut.layers import Layer
 from taut.model import data as adapt
 from taut.model import engine, network, settling
 from taut.model.engine import Carry, Data, Forward, Numbers, Program
 from taut.model.forks import refuse_fork
-from taut.model.history import History
+from taut.model.history import History, Totals
 from taut.model.programs import Programs, holds_user_code
 from taut.model.progress import Progress, show
-from taut.model.training import Job, Totals, Trainer, train
+from taut.model.training import Job, Trainer, train
 from taut.plan import Plan, bind
 from taut.regularizers import Acting
 
@@ -61,6 +72,7 @@ class Sequential:
     True
     """
 
+    @_keras_words.checked
     def __init__(self, layers: Sequence[Any] | None = None, name: str = "sequential") -> None:
         self.name = name
         self.layers: list[Any] = []
@@ -88,6 +100,13 @@ class Sequential:
 
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
+
+    if not TYPE_CHECKING:  # a type checker should see what is there
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property that failed: its own error, not that it is missing
+                return object.__getattribute__(self, name)
+            raise _keras_words.in_model(self, name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Sequential:
         from taut.model.copying import deep
@@ -230,6 +249,7 @@ class Sequential:
 
     # --- compile -----------------------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None, terms: str = "exact"
     ) -> None:
@@ -308,6 +328,7 @@ class Sequential:
 
     # --- fit, evaluate, predict ----------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def fit(
         self,
         x: Any,
@@ -499,6 +520,7 @@ class Sequential:
             totals.add(np.asarray(engine.measure(program, n, numbers, params, rest, data, start)) * n, n)
         return totals
 
+    @_keras_words.checked
     def evaluate(
         self,
         x: Any,
@@ -530,6 +552,7 @@ class Sequential:
         scores = [values["loss"], *(values[m.name] for m in program.metrics)]
         return scores if len(scores) > 1 else scores[0]
 
+    @_keras_words.checked
     def predict(self, x: Any, batch_size: int = EVALUATION_ROWS, verbose: Any = 0) -> np.ndarray:
         """The model's output for each row of ``x``: a numpy array of shape (rows, ...)."""
         self._need_built()
@@ -602,6 +625,7 @@ class Sequential:
         """How many numbers the parameters hold."""
         return sum(w.size for w in self.params.values())
 
+    @_keras_words.checked
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers, their output shapes and parameter counts, and the audit of terms."""
         from taut.model.summary import summary
@@ -610,6 +634,7 @@ class Sequential:
 
     # --- files -------------------------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def save(self, path: Any) -> None:
         """Write the model to one safetensors file, atomically: weights, architecture, terms, optimizer, history."""
         from taut.model.saving import save

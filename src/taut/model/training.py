@@ -12,14 +12,14 @@ import numpy as np
 
 from taut.model import engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
-from taut.model.history import History
+from taut.model.history import History, Totals
 from taut.model.nonfinite import NonFiniteError, advice
 from taut.model.programs import Programs
 from taut.model.progress import Progress
 from taut.optimizers import Optimizer
 from taut.plan import Plan
 
-__all__ = ["Job", "NonFiniteError", "Stretch", "Totals", "Trainer", "epoch_order"]
+__all__ = ["Job", "NonFiniteError", "Stretch", "Trainer", "epoch_order"]
 
 CHUNK_SECONDS = 0.5
 FIRST_CHUNK = 256  # steps before the time of a step is known
@@ -31,31 +31,6 @@ def epoch_order(rows: int, seed: int, epoch: int, shuffle: bool) -> np.ndarray:
     if shuffle:
         np.random.default_rng([seed, epoch]).shuffle(order)
     return order
-
-
-class Totals:
-    """Sums over rows, kept in float64 on the host."""
-
-    def __init__(self, metrics: tuple[str, ...]) -> None:
-        self.metrics = metrics
-        self.rows = 0
-        self.sums = np.zeros(2 + len(metrics))
-
-    def add(self, sums: np.ndarray, rows: int) -> None:
-        """``sums`` over ``rows`` more rows: data loss, penalty, metrics."""
-        self.sums += sums
-        self.rows += rows
-
-    def set(self, sums: np.ndarray, rows: int) -> None:
-        """``sums`` over ``rows`` rows in all."""
-        self.sums, self.rows = sums.astype(np.float64), rows
-
-    def values(self, prefix: str = "") -> dict[str, float]:
-        """Means over the rows: loss (with penalties), data_loss, penalty, metrics."""
-        data, penalty, *metrics = (self.sums / max(self.rows, 1)).tolist()
-        named = {"loss": data + penalty, "data_loss": data, "penalty": penalty}
-        named |= dict(zip(self.metrics, metrics, strict=True))
-        return {prefix + key: value for key, value in named.items()}
 
 
 @dataclass(frozen=True)
