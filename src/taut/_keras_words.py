@@ -15,7 +15,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from taut import errors
 
-__all__ = ["checked", "in_model", "in_module", "way_out"]
+__all__ = ["argument", "checked", "in_model", "in_module", "refuse", "way_out"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -102,6 +102,15 @@ ARGUMENTS = {
     "include_optimizer": "Leave it out: the optimizer is always saved.",
     "zipped": "Leave it out: a model is one safetensors file.",
     "trainable": "Set layer.trainable on the layers.",
+    "lr": "It is called learning_rate here.",
+    "decay": NAMES["schedules"],
+    "amsgrad": "optax has it: compile(optax.amsgrad(1e-3)).",
+    "centered": "optax has it: compile(optax.rmsprop(1e-3, centered=True)).",
+    "loss_scale_factor": "Leave it out: taut trains in float32, which needs no scaled loss.",
+    "input_dim": "Give input_shape=(n,).",
+    "batch_input_shape": "Give input_shape, without the batch axis.",
+    "batch_shape": "Give the shape without the batch axis.",
+    "dtype": "Leave it out: taut computes in float32.",
     "line_length": _ONE_FORM,
     "positions": _ONE_FORM,
     "expand_nested": _ONE_FORM,
@@ -155,16 +164,29 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     TypeError: <lambda>() has no argument 'callbacks'. taut has no callbacks. ...
     """
     parameters = inspect.signature(function).parameters
+    known = [name for name in parameters if name != "self"]
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name in kwargs:
-            if name not in parameters:
-                known = [p for p in parameters if p != "self"]
-                close = errors.nearest(name, known, count=1)
-                hint = f"Did you mean {close[0]!r}? " if close else ""
-                way = ARGUMENTS.get(name) or f"{hint}It has {', '.join(known)}."
-                raise TypeError(f"{errors.function_name(function)}() has no argument {name!r}. {way}")
+        refuse(errors.function_name(function), known, kwargs)
         return function(*args, **kwargs)
 
     return call
+
+
+def refuse(function: str, known: Iterable[str], given: Iterable[str]) -> None:
+    """Refuse the arguments that are not ``known``.
+
+    Raises:
+        TypeError: naming the way out.
+    """
+    for name in set(given) - set(known):
+        close = errors.nearest(name, known, count=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        way = argument(name) or f"{hint} It has {', '.join(known)}."
+        raise TypeError(f"{function}() has no argument {name!r}.{way}")
+
+
+def argument(name: str) -> str:
+    """What to write instead of an argument of this name; empty if nothing is known."""
+    return f" {ARGUMENTS[name]}" if name in ARGUMENTS else ""

@@ -95,6 +95,20 @@ def test_arguments_of_the_rest() -> None:
         model().fit(np.ones((1, 2)), np.ones(1), epoch=3)
 
 
+def test_arguments_of_optimizers_and_layers() -> None:
+    for kind, ours in (("optimizers", taut.optimizers), ("layers", taut.layers)):
+        names = {"optimizers": ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad"), "layers": ("Dense", "Input")}[kind]
+        for name in names:
+            cls = getattr(ours, name)
+            for argument in (*inspect.signature(getattr(getattr(keras, kind), name)).parameters, "lr", "dtype"):
+                if argument in _keras_words.ARGUMENTS:
+                    with pytest.raises(TypeError) as caught:
+                        cls(*([1] if kind == "layers" else []), **{argument: 0.5})
+                    assert _keras_words.ARGUMENTS[argument] in str(caught.value), (name, argument)
+    with pytest.raises(TypeError, match=r"Adam\(\) has no argument 'beta1'. Did you mean 'beta_1'\?"):
+        taut.optimizers.Adam(beta1=0.5)  # type: ignore[call-arg]
+
+
 def test_names_of_a_model() -> None:
     made = model()
     for name in ("get_layer", "train_on_batch", "load_weights", "save_weights", "to_json", "pop", "weights"):

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from taut import activations, constraints, errors, identifiers, initializers, regularizers
+from taut import _keras_words, activations, constraints, errors, identifiers, initializers, regularizers
 from taut.regularizers import Acting
 
 __all__ = ["Layer", "Source", "Terms"]
@@ -105,7 +105,8 @@ class Layer(nnx.Module):
         known |= set(_UNIT) if "kernel" in self.PARAMETERS else set()
         for key in terms:
             if key not in known:  # a misspelt term would otherwise be a term that does nothing
-                raise TypeError(errors.unknown(f"argument of {type(self).__name__}", key, self._arguments()))
+                what = errors.unknown(f"argument of {type(self).__name__}", key, self._arguments())
+                raise TypeError(what + _keras_words.argument(key))
         if input_shape is not None:
             input_shape = check_shape(input_shape, type(self).__name__)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):

@@ -104,7 +104,8 @@ def holds_user_code(thing: Any, skip: tuple[type, ...] = ()) -> bool:
 
     >>> holds_user_code([jax.nn.relu, functools.partial(np.clip, a_min=0.0)])
     False
-    >>> holds_user_code({"activation": functools.partial(jax.vmap, lambda x: 2 * x)})
+    >>> import textwrap  # in the place of a module of a user's own
+    >>> holds_user_code({"activation": functools.partial(textwrap.dedent)})
     True
     """
     seen: dict[int, Any] = {}  # with the objects, so that no id is used twice
