@@ -80,7 +80,7 @@ ARGUMENTS = {
     "callbacks": NAMES["callbacks"] + " taut.path(patience=...) and the estimators' early_stopping stop early.",
     "steps_per_epoch": "An epoch visits all rows; give fewer of them: x[:n], y[:n].",
     "validation_steps": "All rows are validated; give fewer of them in validation_data.",
-    "validation_batch_size": "Leave it out: the size of a batch changes no result of a validation.",
+    "validation_batch_size": "Leave it out: where the size of a batch matters (activity penalties), it is batch_size.",
     "validation_freq": "Validation follows each epoch; give validation_data to every n-th fit, or call evaluate.",
     "steps": "All rows are taken; give fewer of them: x[:n].",
     "workers": _IN_MEMORY,
@@ -153,7 +153,7 @@ def _is_named(name: str, known: Iterable[str]) -> bool:
 def in_model(model: object, name: str) -> AttributeError:
     """The error for a name that a model has not."""
     way = f" {NAMES[name]}" if name in NAMES else ""
-    return _missing(f"{type(model).__name__!r} object", name, [n for n in dir(type(model)) if n[0] != "_"], way, model)
+    return _missing(f"{type(model).__name__!r} object", name, [n for n in dir(model) if n[0] != "_"], way, model)
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:

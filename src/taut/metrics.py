@@ -1,8 +1,8 @@
 """Metrics: one number a row, averaged over all rows of an epoch inside the compiled program.
 
 ``"accuracy"`` becomes the binary, sparse or categorical one by the shape of the labels and of the output, by Keras's
-rule, whatever the loss (docs/decisions/071). Any loss, by name or object, is a metric as well. Metrics are not weighted by ``sample_weight`` (nor are
-Keras's ``metrics``).
+rule, whatever the loss (docs/decisions/071). Any loss, by name or object, is a metric as well. Metrics are not weighted
+by ``sample_weight`` (nor are Keras's ``metrics``).
 """
 
 from __future__ import annotations

@@ -255,6 +255,9 @@ class Sequential:
     ) -> None:
         """Say how to train.
 
+        What a function of your own reads besides its arguments (a global, an attribute) is read once, when it is first
+        used after `compile`, as in Keras; to have it read again, compile again.
+
         Args:
             optimizer: a name ("sgd", "adam", "adamw", "rmsprop", "adagrad"), an optimizer, or an optax transformation.
             loss: a name ("mse", "mae", "categorical_crossentropy", "sparse_categorical_crossentropy",
