@@ -271,6 +271,27 @@ def test_programs_die_with_their_model() -> None:
     assert program() is None
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        jax.vmap,
+        jax.jit,
+        jax.checkpoint,
+        jax.custom_jvp,
+        functools.lru_cache,
+        lambda f: optax.masked(optax.GradientTransformation(f, f), f),
+        lambda f: taut.losses.FunctionLoss(f),
+        lambda f: {"a": [(f,)]},
+        lambda f: Strength().__call__,
+        lambda f: nnx.Sequential(nnx.Linear(2, 2, rngs=nnx.Rngs(0)), f),
+        lambda f: jax.tree.structure(regularizers.Masked(regularizers.Plain(f), ONES > 0)),
+    ],
+)
+def test_a_user_s_function_is_found_in_whatever_holds_it(wrap: Callable[[Any], Any]) -> None:
+    for function in (times, functools.partial(times), lambda x: x):
+        assert holds_user_code(wrap(function))
+
+
 def test_what_is_of_the_library_is_shared() -> None:
     """Nothing of taut's, and no function of JAX's, counts as a user's code."""
     rows = [*PENALTIES, *GRADIENT_ONLY, *SETS]

@@ -23,12 +23,13 @@ __all__ = ["Compiled", "Programs", "compiled", "holds_user_code"]
 
 PROGRAMS = 64  # that one model keeps at most; the oldest goes first
 
-#: libraries whose functions hold nothing of a user's but what shows in their own module (`jax.jit` copies that)
+#: libraries whose functions may wrap a user's
 _CLOSED = frozenset(
     {"jax", "jaxlib", "numpy", "ml_dtypes", "builtins", "functools", "collections", "math", "_operator"}
 )
-#: libraries whose objects may hold a user's functions
+#: libraries whose objects may have them as attributes, too
 _OPEN = frozenset({"taut", "flax", "optax"})
+_PLAIN = frozenset({type(None), str, int, float, bool})
 _VALUES = (str, bytes, numbers.Number, np.ndarray, np.generic, np.dtype, jax.Array, types.ModuleType)
 
 
@@ -110,9 +111,10 @@ def holds_user_code(thing: Any, skip: tuple[type, ...] = ()) -> bool:
     """
     seen: dict[int, Any] = {}  # with the objects, so that no id is used twice
     left = [thing]
+    values = (*_VALUES, *skip)
     while left:
         x = left.pop()
-        if x is None or isinstance(x, (*_VALUES, *skip)) or id(x) in seen:
+        if type(x) in _PLAIN or id(x) in seen or isinstance(x, values):
             continue
         seen[id(x)] = x
         if isinstance(x, jax.tree_util.PyTreeDef):
@@ -131,9 +133,10 @@ def holds_user_code(thing: Any, skip: tuple[type, ...] = ()) -> bool:
             left += x.values()
         elif isinstance(x, list | tuple | set | frozenset):
             left += x
-        elif home in _OPEN and not isinstance(x, type):
-            left += getattr(x, "__dict__", {}).values()
+        elif not isinstance(x, type):
             left += [cell.cell_contents for cell in getattr(x, "__closure__", None) or () if _filled(cell)]
+            left.append(getattr(x, "__wrapped__", None))
+            left += getattr(x, "__dict__", {}).values() if home in _OPEN else ()
     return False
 
 
