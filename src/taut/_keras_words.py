@@ -181,9 +181,10 @@ def refuse(function: str, known: Iterable[str], given: Iterable[str]) -> None:
         TypeError: naming the way out.
     """
     for name in set(given) - set(known):
-        close = errors.nearest(name, known, count=1)
+        public = [k for k in known if not k.startswith("_")]
+        close = errors.nearest(name, public, count=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        way = argument(name) or f"{hint} It has {', '.join(known)}."
+        way = argument(name) or f"{hint} It has {', '.join(public)}."
         raise TypeError(f"{function}() has no argument {name!r}.{way}")
 
 

@@ -26,7 +26,7 @@ from taut.metrics import Metric
 from taut.model.network import Outputs, Structure, apply
 from taut.model.programs import Compiled, Programs, compiled, holds_user_code
 from taut.optimizers import Optimizer
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Carry", "Data", "Forward", "Numbers", "Order", "Program", "Sums", "loop", "measure", "predict", "run"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from taut import errors
 from taut.losses import FunctionLoss
 from taut.model.engine import Data
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["LARGE", "NonFiniteError", "advice"]
 

@@ -17,7 +17,7 @@ from taut.model.nonfinite import NonFiniteError, advice
 from taut.model.programs import Programs
 from taut.model.progress import Progress
 from taut.optimizers import Optimizer
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Job", "NonFiniteError", "Stretch", "Trainer", "epoch_order"]
 
