@@ -22,6 +22,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # neighbours that do not know each other.
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "_extras", "_files", "_reports"),
+    ("_keras_words",),
     ("functional",),
     ("identifiers", "_own_terms"),
     ("_term", "_language"),

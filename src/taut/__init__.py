@@ -8,7 +8,6 @@ the terms alone loads neither JAX nor PyTorch.
 L1(l1=0.01)
 """
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +73,7 @@ _OPTIONAL = ("sklearn",)
 
 def __getattr__(name: str) -> Any:
     if name not in __all__ and name not in _OPTIONAL:
-        # `name` and `obj` let Python add "Did you mean ...?" from `__dir__`.
-        raise AttributeError(f"module 'taut' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        import_module("taut._keras_words").in_module("taut", __all__, "name")(name)
     value = getattr(import_module(_HOMES[name]), name) if name in _HOMES else import_module(f"taut.{name}")
     globals()[name] = value  # the next use does not come here
     return value

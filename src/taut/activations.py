@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
-from taut import errors
+from taut import _keras_words, errors
 
 __all__ = [
     "ACTIVATIONS",
@@ -36,6 +36,9 @@ __all__ = [
     "swish",
     "tanh",
 ]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "activation")
 
 Array = jax.Array
 Activation = Callable[[Array], Array]
@@ -133,7 +136,7 @@ def get(identifier: Any) -> Any:
         return linear
     if isinstance(identifier, str):
         if identifier not in ACTIVATIONS:
-            raise ValueError(errors.unknown("activation", identifier, ACTIVATIONS))
+            raise ValueError(errors.unknown("activation", identifier, ACTIVATIONS) + _keras_words.way_out("activation"))
         return ACTIVATIONS[identifier]
     if callable(identifier):
         return identifier

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from taut import errors
+from taut import _keras_words, errors
 
 # Where the classes of a kind register themselves. A fixed table: a dict from a file never chooses it.
 _HOMES = {
@@ -66,7 +66,7 @@ def get(kind: str, identifier: Any) -> Any:
     if identifier is None:
         return None
     if isinstance(identifier, str):
-        cls = _find(kind, identifier)
+        cls = _find(kind, identifier, _keras_words.way_out(kind))
         return cls.from_name() if hasattr(cls, "from_name") else cls()  # pyright: ignore
     if isinstance(identifier, Mapping):
         return deserialize(kind, identifier)
@@ -284,13 +284,13 @@ def deserialize(kind: str, config: Mapping[str, Any] | None) -> Any:
     return cls.from_config(given)
 
 
-def _find(kind: str, name: str) -> type:
+def _find(kind: str, name: str, way_out: str = "") -> type:
     if kind in _HOMES:
         importlib.import_module(_HOMES[kind])
     names = _by_name.get(kind, {})
     cls = names.get(_key(name))
     if cls is None:
-        raise ValueError(errors.unknown(kind, name, {c.__name__ for c in names.values()}))
+        raise ValueError(errors.unknown(kind, name, {c.__name__ for c in names.values()}) + way_out)
     return cls
 
 

@@ -6,11 +6,11 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taut import errors, identifiers
+from taut import _keras_words, errors, identifiers
 
 __all__ = [
     "Constant",
@@ -44,6 +44,9 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "initializer")
 
 Shape = tuple[int, ...]
 # The standard deviation of a normal truncated at ±2: Keras divides by it so that the variance comes out as asked.

@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taut import _keras_words
+
 __all__ = ["set_random_seed", "to_categorical"]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "util")
 
 _stream: np.random.Generator | None = None
 

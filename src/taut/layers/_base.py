@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 from jax.core import Tracer
 
-from taut import activations, errors, identifiers, initializers
+from taut import _keras_words, activations, errors, identifiers, initializers
 from taut.layers._calls import called
 from taut.layers._terms import KINDS, UNIT, Terms, check_name, refuse_keras_arguments, term
 from taut.regularizers import Acting
@@ -75,7 +75,8 @@ class Layer(nnx.Module):
         terms = refuse_keras_arguments(type(self).__name__, terms)
         for key in terms:
             if key not in known:  # a misspelt term would otherwise be a term that does nothing
-                raise TypeError(errors.unknown(f"argument of {type(self).__name__}", key, self._arguments()))
+                what = errors.unknown(f"argument of {type(self).__name__}", key, self._arguments())
+                raise TypeError(what + _keras_words.argument(key))
         if input_shape is not None:
             input_shape = check_shape(input_shape, type(self).__name__)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):

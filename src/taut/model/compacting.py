@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -23,6 +22,8 @@ from taut.layers.wiring import wiring_of
 from taut.model import dead as masks
 from taut.model import held, network
 from taut.model.dead import Dead, Stage, channels
+from taut.model.engine import Forward
+from taut.model.programs import compiled
 from taut.model.slicing import TermRefused, same_penalty, slice_activity, slice_term
 
 if TYPE_CHECKING:
@@ -143,8 +144,9 @@ class _NoShift(Exception):
         self.layer = layer
 
 
-@partial(jax.jit, static_argnums=0)
-def _outputs(structure: network.Structure, params: Any, rest: Any, x: jax.Array) -> dict[str, jax.Array]:
+@compiled()
+def _outputs(forward: Forward, params: Any, rest: Any, x: jax.Array) -> dict[str, jax.Array]:
+    structure = forward.structure
     seen = network.apply(structure, params, rest, x, training=False, want=structure.names).layers
     return {name: calls[-1] for name, calls in seen.items()}
 
@@ -153,7 +155,7 @@ def _stages(model: Sequential) -> list[Stage]:
     structure, params, rest = model._split()
     assert model.input_shape is not None
     row = np.zeros((1, *model.input_shape), np.int32 if model._takes_integers else np.float32)
-    outputs = _outputs(structure, params, rest, row)
+    outputs = _outputs(model._forward(structure), params, rest, row)
     stages: list[Stage] = []
     before = row[0]
     for layer, name in zip(model.layers, structure.names, strict=True):

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from taut import errors, identifiers, losses, metrics, optimizers, transforms
+from taut import _keras_words, errors, identifiers, losses, metrics, optimizers, transforms
 from taut.layers._terms import term
 from taut.model import entries, files, held_terms, network, plain
 from taut.model.compacting import Change, Compaction
@@ -32,6 +32,7 @@ REFUSALS = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overflo
 """The errors that a wrong description or tensor can cause."""
 
 
+@_keras_words.checked
 def load_model(path: str | os.PathLike[str]) -> Sequential:
     """Load a model that ``save`` wrote, with its weights, terms, optimizer state and history; training can continue.
 

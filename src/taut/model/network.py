@@ -9,7 +9,7 @@ codec: what one takes apart the others put together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +19,9 @@ from flax import nnx
 from taut import activations, identifiers
 from taut.layers import Layer, Select
 from taut.layers._calls import Watch, watching
+from taut.layers._terms import Terms
 from taut.model.held import build_held, tried, way, within
+from taut.model.programs import holds_user_code
 
 __all__ = ["Structure", "apply", "build", "name_layers", "split", "write"]
 
@@ -35,6 +37,7 @@ class Structure:
     train: Any  # nnx.GraphDef in training mode
     evaluate: Any  # and in inference mode
     keys: tuple[tuple[str, tuple[Any, ...]], ...]  # of each parameter: its path, and where NNX keeps it
+    holds_user_code: bool = field(default=False, compare=False)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -166,26 +169,30 @@ def _nested(flat: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[Any, Any]:
     return out
 
 
-def split(layers: Sequence[Any], names: tuple[str, ...]) -> tuple[Structure, Params, Any]:
+def split(layers: Sequence[Any], names: tuple[str, ...], own: dict[Any, Structure]) -> tuple[Structure, Params, Any]:
     """(structure, parameters by path, remaining state) of built layers; no array is copied.
 
-    Parameters come in the order of the layers, a layer's kernel before its bias as in Keras.
+    Parameters come in the order of the layers, a layer's kernel before its bias as in Keras. Structures that hold a
+    user's code are remembered in ``own``, others for all models.
     """
     layers = list(layers)
     graph, state, rest = nnx.split(layers, nnx.Param, ...)
     flat = dict(_flat(nnx.to_pure_dict(state)))
     key = (graph, names)
-    if key not in _structures:
-        if len(_structures) >= STRUCTURES:
-            _structures.clear()
+    structure = _structures.get(key) or own.get(key)
+    if structure is None:
         order = sorted(flat, key=lambda keys: (keys[0], *(_rank(key) for key in keys[1:])))
-        _structures[key] = Structure(
+        structure = Structure(
             names,
             _graph_in_mode(layers, training=True),
             _graph_in_mode(layers, training=False),
             tuple(("/".join((names[keys[0]], *(str(key) for key in keys[1:]))), keys) for keys in order),
+            holds_user_code(layers, skip=(Terms,)),  # the terms that act are in the plan
         )
-    structure = _structures[key]
+        remembered = own if structure.holds_user_code else _structures
+        if len(remembered) >= STRUCTURES:
+            remembered.clear()
+        remembered[key] = structure
     return structure, {path: flat[keys] for path, keys in structure.keys}, nnx.to_pure_dict(rest)
 
 

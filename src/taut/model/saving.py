@@ -29,7 +29,7 @@ __all__ = ["parts", "save"]
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Write ``model`` to ``path`` atomically, after a check that the file can be loaded."""
     model._need_built()
-    files.check_name(path, "model", stacklevel=4)
+    files.check_name(path, "model", stacklevel=5)  # through Sequential.save and what checks its arguments
     files.write(path, *parts(model))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from flax import nnx
 
 from taut import (
+    _keras_words,
     _reports,
     constraints,
     errors,
@@ -32,10 +34,12 @@ from taut.layers._calls import refuse_symbols
 from taut.layers._terms import is_term_argument
 from taut.model import data as adapt
 from taut.model import engine, entries, held, network, settling
-from taut.model.engine import Carry, Data, Numbers, Program
-from taut.model.history import History
+from taut.model.engine import Carry, Data, Forward, Numbers, Program
+from taut.model.forks import refuse_fork
+from taut.model.history import History, Totals
+from taut.model.programs import Programs, holds_user_code
 from taut.model.progress import Progress, show
-from taut.model.training import Job, Totals, Trainer, train
+from taut.model.training import Job, Trainer, train
 from taut.plans import Plan, bind
 from taut.regularizers import Acting
 
@@ -71,6 +75,7 @@ class Sequential:
     True
     """
 
+    @_keras_words.checked
     def __init__(
         self, layers: Sequence[Any] | None = None, name: str = "sequential", *, _seed: int | None = None
     ) -> None:
@@ -88,6 +93,7 @@ class Sequential:
         self._attached: dict[str, dict[str, Any]] = {}
         self._state: tuple[Any, transforms.StepState] | None = None  # with the layout it was made for
         self._bound: tuple[Any, Plan] | None = None
+        self._programs = Programs()
         self._generator = np.random.default_rng(self.seed)
         self.compaction: Compaction | None = None
         if isinstance(layers, str | nnx.Module):
@@ -107,6 +113,13 @@ class Sequential:
 
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
+
+    if not TYPE_CHECKING:  # a type checker should see what is there
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property that failed: its own error, not that it is missing
+                return object.__getattribute__(self, name)
+            raise _keras_words.in_model(self, name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Sequential:
         from taut.model.copying import deep
@@ -180,7 +193,10 @@ class Sequential:
         return network.name_layers(self.layers)
 
     def _split(self) -> tuple[network.Structure, network.Params, Any]:
-        return network.split(self.layers, self._names)
+        return network.split(self.layers, self._names, self._programs.structures)
+
+    def _forward(self, structure: network.Structure) -> Forward:
+        return Forward(structure, weakref.ref(self._programs))
 
     def _need_layers(self) -> None:
         if not self.layers:
@@ -232,6 +248,8 @@ class Sequential:
         except Exception:
             self._attached = before
             raise
+        if holds_user_code(terms):
+            self._programs = Programs()
         network.write(self.layers, structure, self._feasible(structure, params))
 
     @property
@@ -321,10 +339,14 @@ class Sequential:
 
     # --- compile -----------------------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None, terms: str = "exact"
     ) -> None:
         """Say how to train.
+
+        What a function of your own reads besides its arguments (a global, an attribute) is read once, when it is first
+        used after `compile`, as in Keras; to have it read again, compile again.
 
         Args:
             optimizer: a name ("sgd", "adam", "adamw", "rmsprop", "adagrad"), an optimizer, or an optax transformation.
@@ -345,6 +367,7 @@ class Sequential:
         before = (self.optimizer, self.loss, self.metrics, self.terms, self._state)
         self.optimizer, self.loss, self.metrics, self.terms = new_optimizer, new_loss, list(metrics or ()), terms
         self._state = None
+        self._programs = Programs()  # what is the user's code is traced again
         try:
             self._metrics()
             if self.built:
@@ -365,17 +388,23 @@ class Sequential:
             )
 
     def _need_compiled(self) -> losses.Loss:
+        refuse_fork()  # before any data are put on a device
         if self.loss is None or self.optimizer is None:
             raise ValueError('this model has no loss yet: call model.compile(optimizer="adam", loss="mse") first.')
         return self.loss
 
     def _metrics(self) -> tuple[metrics.Metric, ...]:
-        return metrics.get_all(self.metrics, self.loss)
+        return metrics.get_all(self.metrics)
 
     def _program(
-        self, structure: network.Structure, plan: Plan, optimizer: optimizers.Optimizer, loss: losses.Loss
+        self,
+        structure: network.Structure,
+        plan: Plan,
+        optimizer: optimizers.Optimizer,
+        loss: losses.Loss,
+        programs: Programs,
     ) -> tuple[Program, Numbers]:
-        """What is compiled, and the numbers that it takes as arguments."""
+        """What is compiled, and the numbers that it takes as arguments; ``programs`` is kept by the caller."""
         last = self.layers[-1]
         fused = (
             loss.fused_with is not None
@@ -387,10 +416,12 @@ class Sequential:
         acts, plan_form = jax.tree.flatten(plan)
         rates, optimizer_form = jax.tree.flatten(optimizer)
         numbers = Numbers([np.asarray(n, np.float32) for n in acts], rates)
-        return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form), numbers
+        own = weakref.ref(programs)
+        return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form, own), numbers
 
     # --- fit, evaluate, predict ----------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def fit(
         self,
         x: Any,
@@ -411,7 +442,8 @@ class Sequential:
         Args:
             x: (rows, ...) numbers: numpy, JAX, PyTorch, lists, pandas or polars.
             y: one label a row, as the loss takes them.
-            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too.
+            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too. More than
+                there are rows means all of them, as in Keras.
             epochs: passes over the data.
             verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
             validation_split: the fraction of the *last* rows that is held out.
@@ -438,8 +470,6 @@ class Sequential:
         )
         size = 32 if batch_size is None else _integer("batch_size", batch_size, 1)
         rows, targets, weight = self._data(x, y, sample_weight)
-        if batch_size is not None and size > len(rows):
-            raise ValueError(f"batch_size={size} is above the number of rows, {len(rows)}; expected 1 to {len(rows)}.")
         if class_weight is not None:
             weight = self._weighted(Data(rows, targets, weight), class_weight).weight
         progress = Progress(verbose, epochs)
@@ -529,14 +559,16 @@ class Sequential:
         frozen = {p: w for p, w in params.items() if p not in trainable}
         params = {p: w for p, w in params.items() if p in trainable}
         optimizer = self.optimizer.prepared()
-        program, numbers = self._program(structure, plan, optimizer, loss)
+        programs = Programs() if fresh else self._programs
+        program, numbers = self._program(structure, plan, optimizer, loss, programs)
         layout = transforms.layout(optimizer, params)
         rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.scaled_paths else ()
         if fresh or self._state is None or self._state[0] != layout:
             state = transforms.init(optimizer, plan, params, rare)
         else:
             state = transforms.resume(optimizer, plan, self._state[1], params, rare)
-        return Job(program, numbers, plan, optimizer, frozen, data, batch, Carry(params, rest, state), layout)
+        carry = Carry(params, rest, state)
+        return Job(program, numbers, plan, optimizer, frozen, data, batch, carry, layout, programs)
 
     @property
     def _takes_integers(self) -> bool:
@@ -578,9 +610,10 @@ class Sequential:
         totals = Totals(tuple(m.name for m in program.metrics))
         for start in range(0, len(data.x), size):
             n = min(size, len(data.x) - start)
-            totals.add(np.asarray(engine.measure(program, numbers, params, rest, data, start, n)) * n, n)
+            totals.add(np.asarray(engine.measure(program, n, numbers, params, rest, data, start)) * n, n)
         return totals
 
+    @_keras_words.checked
     def evaluate(
         self,
         x: Any,
@@ -602,7 +635,7 @@ class Sequential:
         structure, params, rest = self._split()
         plan = self._bind(structure, params, self.terms)
         assert self.optimizer is not None
-        program, numbers = self._program(structure, plan, self.optimizer.prepared(), loss)
+        program, numbers = self._program(structure, plan, self.optimizer.prepared(), loss, self._programs)
         size = _integer("batch_size", batch_size, 1)
         values = self._measure(program, numbers, params, rest, data, size).values()
         if verbose not in (0, "auto"):
@@ -612,11 +645,13 @@ class Sequential:
         scores = [values["loss"], *(values[m.name] for m in program.metrics)]
         return scores if len(scores) > 1 else scores[0]
 
+    @_keras_words.checked
     def predict(self, x: Any, batch_size: int = EVALUATION_ROWS, verbose: Any = 0) -> np.ndarray:
         """The model's output for each row of ``x``: a numpy array of shape (rows, ...)."""
         self._need_built()
         rows = self._rows(x)
         structure, params, rest = self._split()
+        forward = self._forward(structure)
         size = _integer("batch_size", batch_size, 1)
         parts = []
         for start in range(0, len(rows), size):
@@ -624,13 +659,17 @@ class Sequential:
             # Rounded up to a power of two, so that any number of rows is served by a few programs.
             padded = np.zeros((1 << (len(part) - 1).bit_length(), *part.shape[1:]), part.dtype)
             padded[: len(part)] = part
-            parts.append(np.asarray(engine.predict(structure, params, rest, jax.device_put(padded)))[: len(part)])
+            parts.append(np.asarray(engine.predict(forward, params, rest, jax.device_put(padded)))[: len(part)])
         return np.concatenate(parts)
 
     def __call__(self, x: Any) -> jax.Array:
-        """The output for a batch ``x`` as a JAX array, in inference mode."""
+        """The output for a batch ``x`` as a JAX array, in inference mode.
+
+        Not compiled where a layer runs a user's own code, which is then read as it is now, as in Keras.
+        """
         refuse_symbols("a Sequential", x)
         self._need_built()
+        refuse_fork()
         structure, params, rest = self._split()
         x = jnp.asarray(x)
         if x.shape[1:] != self.input_shape:
@@ -638,7 +677,9 @@ class Sequential:
                 f"layer {self._names[0]!r} takes rows of shape {self.input_shape}, but got an array of shape {x.shape}; "
                 f"expected (rows, {', '.join(map(str, self.input_shape or ()))})."
             )
-        return engine.predict(structure, params, rest, x)
+        if structure.holds_user_code:
+            return network.apply(structure, params, rest, x, training=False).out
+        return engine.predict(self._forward(structure), params, rest, x)
 
     # --- weights -----------------------------------------------------------------------------------------------------
 
@@ -678,6 +719,7 @@ class Sequential:
         """How many numbers the parameters hold."""
         return sum(w.size for w in self.params.values())
 
+    @_keras_words.checked
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers, their output shapes and parameter counts, and the audit of terms."""
         from taut.model.summary import summary
@@ -686,6 +728,7 @@ class Sequential:
 
     # --- files -------------------------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def save(self, path: Any) -> None:
         """Write the model to one safetensors file, atomically: weights, architecture, terms, optimizer, history.
 

@@ -161,7 +161,7 @@ class Work:
         strengths = strengths + strengths[-1:] * (wide - len(strengths))
         job, plan = self.job, self.plans[strengths[0]]
         rare = self._rare(self.cells[cells[0]]) if plan.scaled_paths else ()
-        program, _ = self.model._program(job.program.structure, plan, job.optimizer, job.program.loss)
+        program, _ = self.model._program(job.program.structure, plan, job.optimizer, job.program.loss, job.programs)
         columns = zip(*(jax.tree.leaves(self.plans[s]) for s in strengths), strict=True)
         numbers = [np.stack([np.asarray(n, np.float32) for n in column]) for column in columns]
         starts = [[self.cells[c].start(s) for s in strengths] for c in cells]

@@ -15,7 +15,6 @@ Adaptive restart for accelerated gradient schemes (2015), §3.2.
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from typing import Any
 
 import jax
@@ -25,6 +24,7 @@ import numpy as np
 from taut import joint, losses
 from taut.model import Sequential, engine
 from taut.model.engine import Data, Program
+from taut.model.programs import compiled
 from taut.paths import _program
 from taut.paths._nets import Nets
 from taut.paths._program import Split
@@ -83,7 +83,7 @@ def curvature(loss: losses.Loss, x: np.ndarray, weight: np.ndarray | None, outpu
     return 1.02 * bend * float(v @ gram @ v) / len(x)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(3)
 def _steps(
     program: Program,
     plan_form: Any,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import jax
@@ -21,6 +20,7 @@ from jax.sharding import PartitionSpec as P
 from taut import utils
 from taut.model import Sequential, engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
+from taut.model.programs import compiled
 from taut.paths._devices import AXIS, mesh_over
 from taut.plans import Plan
 
@@ -55,7 +55,7 @@ class Many:
         return {path: w[index] for path, w in self.params.items()}
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(2)
 def _run(
     program: Program,
     devices: int,

@@ -130,7 +130,7 @@ def train(
             value = values["loss"]
             if rows is not None and score is not None:
                 weights = {**job.frozen, **_ready(trainer)}
-                value = score(np.asarray(engine.predict(structure, weights, trainer.carry.rest, rows)))
+                value = score(np.asarray(engine.predict(job.program.forward, weights, trainer.carry.rest, rows)))
                 run.scores.append(value)
                 values["val_score"] = value
             history.append(epoch, values)
