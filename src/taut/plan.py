@@ -17,8 +17,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from taut import _cores, _term, errors, joint, layouts
+from taut import _cores, _term, errors, joint
 from taut.constraints import Constraint
+from taut.layouts import units
 from taut.regularizers import Acting, Regularizer
 
 __all__ = ["Activity", "Entry", "Plan", "bind"]
@@ -38,7 +39,7 @@ class Entry:
     layout is declared; terms that need it were refused when the plan was bound. ``metric`` says that the step in the
     optimizer's own diagonal metric is needed, not only the new weights.
 
-    An entry with ``parts`` stands for the units of a layer, kernel and bias as one array (``layouts.join``); its path
+    An entry with ``parts`` stands for the units of a layer, kernel and bias as one array (``units.join``); its path
     ends in "/unit".
     """
 
@@ -51,7 +52,7 @@ class Entry:
     constraint: Constraint | None = None
     mode: str | None = None
     metric: bool = False
-    parts: tuple[layouts.Part, ...] = ()
+    parts: tuple[units.Part, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -60,11 +61,11 @@ class Entry:
 
     def weight(self, values: Mapping[str, Any]) -> Any:
         """This entry's array out of a dict by path: of weights, or of anything shaped like them."""
-        return layouts.join(self.parts, values) if self.parts else values[self.path]
+        return units.join(self.parts, values) if self.parts else values[self.path]
 
     def put(self, values: dict[str, Any], w: Any) -> None:
         """The inverse of :meth:`weight`."""
-        values.update(layouts.part(self.parts, w) if self.parts else {self.path: w})
+        values.update(units.part(self.parts, w) if self.parts else {self.path: w})
 
     def size(self, sizes: Mapping[str, Any]) -> Any:
         """The effective step of this entry: a number, or shaped like its array; None without a metric."""
@@ -343,7 +344,7 @@ def bind(
                 raise ValueError(
                     f"{entry.path}: {_show(term)} acts on one unit's incoming weights, but the layer that owns this "
                     f"parameter (shape {entry.shape}) has no declared layout. Declare one with "
-                    f"taut.layouts.register(LayerClass, {{...}}), or give the term an explicit axis."
+                    f"taut.layouts.layout({{'{entry.path.rpartition('/')[2]}': (role, axes)}})(LayerClass), or give the term an explicit axis."
                 )
         if regularizer is not None:
             regularizer, mode = _mode(entry.path, regularizer, rule)

@@ -561,7 +561,7 @@ def test_bad_arguments() -> None:
         compact(taut.Sequential([Dense(3)]))
     with pytest.raises(ValueError, match="expected 'in', 'out'"):
         Wiring("mix", {"kernel": ("inputs", "out")})
-    assert layouts.layout_of(Gated(2)) is None
+    assert not layouts.of(Gated(2)).known
 
 
 @pytest.mark.parametrize("indices", [[], [0, 0], [-1], [0.5], [[0]], "ab"])

@@ -18,6 +18,7 @@ from flax import nnx
 
 from taut import activations, identifiers, layouts
 from taut.layers import Layer, Select
+from taut.layouts import units
 from taut.plan import Entry
 
 __all__ = ["Structure", "apply", "build", "entries", "name_layers", "split", "write"]
@@ -272,9 +273,8 @@ def entries(
     for path, keys in structure.keys:
         layer, name = layers[keys[0]], keys[-1]
         owner = modules.get(tuple(keys[:-1]))
-        layout = layouts.layout_of(owner) or {}
         shape = tuple(params[path].shape)
-        parameter = layout.get(str(name))
+        parameter = layouts.of(owner, {str(name): shape}).get(str(name))
         terms = dict(attached.get(path, {}))
         if isinstance(layer, Layer) and len(keys) == 2:
             for kind in ("regularizer", "constraint"):
@@ -284,7 +284,7 @@ def entries(
                 path=path,
                 role=parameter.role if parameter else str(name),
                 shape=shape,
-                fan_in=parameter.axes(owner, shape) if parameter else None,
+                fan_in=parameter.fan_in if parameter else None,
                 trainable=bool(getattr(layer, "trainable", True)),
                 regularizer=terms.get("regularizer"),
                 constraint=terms.get("constraint"),
@@ -322,17 +322,17 @@ def entries(
     return out
 
 
-def _units(entries: Sequence[Entry]) -> dict[str, tuple[layouts.Part, ...]]:
+def _units(entries: Sequence[Entry]) -> dict[str, tuple[units.Part, ...]]:
     """What the units of each module consist of, where it has one kernel with a declared layout: by "<module>/unit"."""
     modules: dict[str, list[Entry]] = {}
     for entry in entries:
         modules.setdefault(entry.path.rpartition("/")[0], []).append(entry)
-    out: dict[str, tuple[layouts.Part, ...]] = {}
+    out: dict[str, tuple[units.Part, ...]] = {}
     for prefix, own in modules.items():
         kernels = [e for e in own if e.role == "kernel" and e.fan_in is not None]
         parts = [
-            *(layouts.Part(e.path, e.shape, e.fan_in or ()) for e in kernels),
-            *(layouts.Part(e.path, e.shape, ()) for e in own if e.role == "bias"),
+            *(units.Part(e.path, e.shape, e.fan_in or ()) for e in kernels),
+            *(units.Part(e.path, e.shape, ()) for e in own if e.role == "bias"),
         ]
         if len(kernels) == 1 and len({p.units for p in parts}) == 1:
             out[f"{prefix}/unit"] = tuple(parts)
