@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from taut import _cores, _term, errors, joint
 from taut.constraints import Constraint
-from taut.layouts import units
+from taut.functional import units
 from taut.regularizers import Acting, Regularizer
 
 __all__ = ["Activity", "Entry", "Plan", "bind"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -310,3 +312,63 @@ def test_an_unknown_kind_is_refused_where_a_term_needs_it() -> None:
     model = taut.Sequential([taut.layers.Input((3,)), Turned(3, 2, rngs=nnx.Rngs(0))])
     with pytest.raises(ValueError, match=r"turned/kernel: MaxNorm.*no declared layout"):
         model.attach({"turned/kernel": taut.constraints.MaxNorm(0.5)})
+
+
+def test_terms_by_input_are_right_in_every_layout() -> None:
+    """The penalty by hand, input by input, of the same convolution kept by Keras and by PyTorch, by depth, and packed."""
+    rng = np.random.default_rng(3)
+
+    def penalty(p: layouts.Parameter, w: np.ndarray, by: str = "input") -> float:
+        return float(GroupLasso(0.1, by=by)(w, fan_in=p.fan_in))
+
+    w = rng.normal(size=(2, 3, 4, 5))  # (window, window, in, out)
+    by_input = 0.1 * sum(np.linalg.norm(w[:, :, i]) for i in range(4))
+    by_filter = 0.1 * sum(np.linalg.norm(w[:, :, i, u]) for i in range(4) for u in range(5))
+    turned = w.transpose(3, 2, 0, 1)
+    for p, array in (
+        (parameter("window window in out", 2, 3, 4, 5), w),
+        (layouts.of(torch.nn.Conv2d(4, 5, (2, 3)))["weight"], turned),
+        (layouts.of(equinox.nn.Conv2d(4, 5, (2, 3), key=jax.random.key(0)))["weight"], turned),
+        (layouts.of(torch.nn.ConvTranspose2d(4, 5, (2, 3)))["weight"], turned.transpose(1, 0, 2, 3)),
+    ):
+        np.testing.assert_allclose(penalty(p, array), by_input, rtol=1e-12)
+        np.testing.assert_allclose(penalty(p, array, "filter"), by_filter, rtol=1e-12)
+    assert layouts.of(torch.nn.Conv2d(4, 5, 2))["weight"].fan_in == (1, 2, 3)
+
+    depthwise = rng.normal(size=(3, 3, 4, 1))
+    p = parameter("window window group out", 3, 3, 4, 1)
+    np.testing.assert_allclose(penalty(p, depthwise), 0.1 * np.linalg.norm(depthwise, axis=(0, 1)).sum(), rtol=1e-12)
+    flax = nnx.Conv(4, 4, (3, 3), feature_group_count=4, rngs=nnx.Rngs(0))  # (3, 3, 1, 4): another layout of the same
+    turned = depthwise.transpose(0, 1, 3, 2)
+    np.testing.assert_allclose(penalty(layouts.of(flax)["kernel"], turned), penalty(p, depthwise), rtol=1e-12)
+
+    grouped = rng.normal(size=(2, 3, 8))  # two groups of three inputs and four units
+    p = parameter("window in (group:2 out)", 2, 3, 8)
+    by_hand = 0.1 * sum(np.linalg.norm(grouped[:, i, 4 * g : 4 * g + 4]) for g in range(2) for i in range(3))
+    np.testing.assert_allclose(penalty(p, grouped), by_hand, rtol=1e-12)
+    shrunk = np.asarray(GroupLasso(0.1, by="input").prox(grouped, 1.0, fan_in=p.fan_in))
+    piece = grouped[:, 1, 4:]
+    np.testing.assert_allclose(shrunk[:, 1, 4:], piece * (1 - 0.1 / np.linalg.norm(piece)), rtol=1e-12)
+
+    table = rng.normal(size=(5, 3))  # the inputs of a table are its rows
+    by_hand = 0.1 * np.linalg.norm(table, axis=1).sum()
+    np.testing.assert_allclose(penalty(parameter("token out", 5, 3), table), by_hand, rtol=1e-12)
+
+
+def test_a_fan_in_that_knows_more_is_still_a_tuple_of_axes() -> None:
+    plain, more = parameter("in out", 3, 2).fan_in, parameter("window group out", 3, 2, 2).fan_in
+    other = parameter("out in window", 2, 3, 3).fan_in
+    assert type(plain) is tuple and more == (0,) and other == (1, 2) and hash(more) == hash((0,))
+    assert more == pickle.loads(pickle.dumps(more)) == copy.deepcopy(more)
+    assert parameter("window group out", 3, 4, 2).fan_in != more  # as axes the same, but not as groups
+
+
+def test_a_plan_groups_a_depthwise_kernel_by_channel() -> None:
+    model = taut.Sequential([taut.layers.Input((6, 4)), nnx.Conv(4, 4, (3,), feature_group_count=4, rngs=nnx.Rngs(0))])
+    model.attach({"conv/kernel": GroupLasso(0.1, by="input")})
+    w = np.asarray(model.get_weights()[0])
+    entry = model.plan["conv/kernel"]
+    assert w.shape == (3, 1, 4) and entry.regularizer is not None
+    np.testing.assert_allclose(
+        float(entry.regularizer(w, fan_in=entry.fan_in)), 0.1 * np.linalg.norm(w[:, 0], axis=0).sum(), rtol=1e-5
+    )

@@ -8,8 +8,8 @@ from flax import nnx
 from scipy.optimize import minimize
 
 import taut
-from taut.layouts import units
 from taut.constraints import MaxNorm, NonNeg, UnitNorm
+from taut.functional import units
 from taut.regularizers import L1, L2, GroupLasso
 
 RNG = np.random.default_rng(3)

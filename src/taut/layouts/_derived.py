@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from taut.layouts._axes import BOTH, SUMMED, UNITS, Axes, Axis, Factor, show
+from taut.layouts._fan_in import FanIn
 
 BLOCKS = ("part", "gate", "head", "group")  # each of them is a matrix of its own
 Block: TypeAlias = tuple[slice, ...]
@@ -78,6 +79,27 @@ def fan_in(axes: Axes) -> tuple[int, ...]:
         if rest and not units and any(f.name != "1" for f in rest):
             found.append(number)
     return tuple(found)
+
+
+def fan_in_of_terms(axes: Axes) -> tuple[int, ...]:
+    """`fan_in`, which where its last axis alone does not tell inputs apart also says what one input's weights are."""
+    own = fan_in(axes)
+    if is_vector(axes):
+        return own
+    owner = [number for number, axis in enumerate(axes) for _ in axis]
+    tells = {i for i, f in enumerate(factors(axes)) if _size(f) != 1}  # one of one thing tells nothing apart
+    by_input, by_filter = (tells & set(group_axes(axes, by)) for by in ("input", "filter"))
+    plain_input = {i for i in tells if own and owner[i] == own[-1]}
+    plain_filter = {i for i in tells if owner[i] not in own[:-1]}
+    if (by_input, by_filter) == (plain_input, plain_filter):
+        return own
+    every = range(len(owner))
+    return FanIn(
+        own,
+        unpacked_shape(axes),
+        tuple(i for i in every if i not in group_axes(axes, "input")),
+        tuple(i for i in every if i not in group_axes(axes, "filter")),
+    )
 
 
 def unpacked_fan_in(axes: Axes) -> tuple[int, ...]:

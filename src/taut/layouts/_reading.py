@@ -35,11 +35,14 @@ class Parameter:
     def fan_in(self) -> tuple[int, ...]:
         """The axes that run over one unit's weights, which the terms take; all axes of a bias or a scale, as in Keras.
 
+        Terms given it know one input's weights too: ``GroupLasso(by="input")`` is then right in PyTorch's layout, in groups
+        and by depth.
+
         Raises:
             ValueError: no whole axes do (a transposed convolution in groups, in PyTorch); it says what to do.
         """
         try:
-            return _derived.fan_in(self.axes)
+            return _derived.fan_in_of_terms(self.axes)
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from None
 

@@ -17,8 +17,8 @@ import numpy as np
 from flax import nnx
 
 from taut import activations, identifiers, layouts
+from taut.functional import units
 from taut.layers import Layer, Select
-from taut.layouts import units
 from taut.plan import Entry
 
 __all__ = ["Structure", "apply", "build", "entries", "name_layers", "split", "write"]
