@@ -372,3 +372,16 @@ def test_a_plan_groups_a_depthwise_kernel_by_channel() -> None:
     np.testing.assert_allclose(
         float(entry.regularizer(w, fan_in=entry.fan_in)), 0.1 * np.linalg.norm(w[:, 0], axis=0).sum(), rtol=1e-5
     )
+
+
+def test_reports_count_inputs_as_the_layout_does() -> None:
+    from taut.report.numbers import ignored_inputs, input_norms
+
+    w = np.ones((2, 3, 8))  # two groups of three inputs and four units; input 4 is the second group's second
+    w[:, 1, 4:] = 0
+    fan_in = parameter("window in (group:2 out)", 2, 3, 8).fan_in
+    assert ignored_inputs(w, fan_in).tolist() == [4]
+    np.testing.assert_allclose(input_norms(w, fan_in), np.sqrt([8, 8, 8, 8, 0, 8]))
+    turned = np.zeros((5, 4, 2))
+    turned[:, 3] = 1
+    assert ignored_inputs(turned, parameter("out in window", 5, 4, 2).fan_in).tolist() == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""The units of a layer as a whole: kernel and bias joined, one column a unit, and taken apart again."""
+"""The units of a layer as a whole, and its inputs: one column each, and taken apart again."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from taut.functional._dtype import Array, namespace
+from taut.functional._axes import Axes, resolve
+from taut.functional._dtype import Array, namespace, shape_of
+from taut.layouts._fan_in import FanIn
 
-__all__ = ["Part", "join", "part"]
+__all__ = ["Part", "by_input", "join", "part"]
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,21 @@ def part(parts: tuple[Part, ...], units: Array) -> dict[str, Array]:
         out[p.path] = xp.permute_dims(rows, tuple(p.order.index(a) for a in range(len(p.shape))))
         start += p.rows
     return out
+
+
+def by_input(w: Array, fan_in: Axes = None) -> Array:
+    """Each input's weights as one column: (weights of an input, inputs). The input is the last axis of a plain fan-in.
+
+    >>> import numpy as np
+    >>> by_input(np.asarray([[1, 2], [3, 4], [5, 6]]))
+    array([[1, 3, 5],
+           [2, 4, 6]])
+    """
+    xp, shape = namespace(w), shape_of(w)
+    if isinstance(fan_in, FanIn):
+        shape, inputs = fan_in.unpacked, fan_in.inputs
+    else:
+        inputs = resolve(None, fan_in, shape)[-1:]
+    rest = tuple(a for a in range(len(shape)) if a not in inputs)
+    columns = math.prod(shape[a] for a in inputs)
+    return xp.reshape(xp.permute_dims(xp.reshape(w, shape), (*rest, *inputs)), (-1, columns))

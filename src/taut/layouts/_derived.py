@@ -93,13 +93,7 @@ def fan_in_of_terms(axes: Axes) -> tuple[int, ...]:
     plain_filter = {i for i in tells if owner[i] not in own[:-1]}
     if (by_input, by_filter) == (plain_input, plain_filter):
         return own
-    every = range(len(owner))
-    return FanIn(
-        own,
-        unpacked_shape(axes),
-        tuple(i for i in every if i not in group_axes(axes, "input")),
-        tuple(i for i in every if i not in group_axes(axes, "filter")),
-    )
+    return FanIn(own, unpacked_shape(axes), group_axes(axes, "input"), group_axes(axes, "filter"))
 
 
 def unpacked_fan_in(axes: Axes) -> tuple[int, ...]:
@@ -121,16 +115,15 @@ def group_axes(axes: Axes, by: str) -> tuple[int, ...]:
         "input": set(input_axes(axes)),
         "filter": {*unit_axes(axes), *input_axes(axes)},
     }
-    return tuple(sorted(chosen[by]))
+    # A group of inputs counts slowest wherever it stands: feature = group · size + place in it.
+    return tuple(sorted(chosen[by], key=lambda i: (factors(axes)[i].name != "group", i)))
 
 
 def groups(axes: Axes, by: str) -> np.ndarray:
     """The number of each entry's group, in the shape of the array: by input it is the feature's, by unit the unit's."""
-    own, sizes = factors(axes), unpacked_shape(axes)
-    chosen = group_axes(axes, by)
-    slowest_first = sorted(chosen, key=lambda i: (own[i].name != "group", i))  # feature = group · size + place in it
+    sizes = unpacked_shape(axes)
     numbers, step = np.zeros([1] * len(sizes), np.int64), 1
-    for i in reversed(slowest_first):
+    for i in reversed(group_axes(axes, by)):
         numbers = numbers + step * np.arange(sizes[i]).reshape([-1 if j == i else 1 for j in range(len(sizes))])
         step *= sizes[i]
     shape = [math.prod(_size(f) for f in axis) for axis in axes]

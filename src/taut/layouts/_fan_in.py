@@ -9,27 +9,36 @@ from typing import Any
 class FanIn(tuple[int, ...]):
     """A fan-in whose input is not its last axis: a kernel of PyTorch's, or one in groups.
 
-    A tuple of axes like any other, which knows as well what one input's weights are: the axes ``by_input`` (and, of one
-    unit's for one input, ``by_filter``) of the array reshaped to ``unpacked``.
+    A tuple of axes like any other, which knows as well what one input's weights are: reshaped to ``unpacked``, the axes
+    ``inputs`` tell inputs apart (in the order in which features are counted), and ``filters`` one unit's weights for one input.
     """
 
     unpacked: tuple[int, ...]
-    by_input: tuple[int, ...]
-    by_filter: tuple[int, ...]
+    inputs: tuple[int, ...]
+    filters: tuple[int, ...]
 
     def __new__(
         cls,
         axes: Sequence[int],
         unpacked: tuple[int, ...],
-        by_input: tuple[int, ...],
-        by_filter: tuple[int, ...],
+        inputs: tuple[int, ...],
+        filters: tuple[int, ...],
     ) -> FanIn:
         self = super().__new__(cls, axes)
-        self.unpacked, self.by_input, self.by_filter = unpacked, by_input, by_filter
+        self.unpacked, self.inputs, self.filters = unpacked, inputs, filters
         return self
 
+    @property
+    def by_input(self) -> tuple[int, ...]:
+        """The axes of the unpacked array that one input's weights span."""
+        return tuple(a for a in range(len(self.unpacked)) if a not in self.inputs)
+
+    @property
+    def by_filter(self) -> tuple[int, ...]:
+        return tuple(a for a in range(len(self.unpacked)) if a not in self.filters)
+
     def _all(self) -> tuple[tuple[int, ...], ...]:
-        return tuple(self), self.unpacked, self.by_input, self.by_filter
+        return tuple(self), self.unpacked, self.inputs, self.filters
 
     def __getnewargs__(self) -> Any:
         return self._all()
