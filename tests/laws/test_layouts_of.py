@@ -385,3 +385,23 @@ def test_reports_count_inputs_as_the_layout_does() -> None:
     turned = np.zeros((5, 4, 2))
     turned[:, 3] = 1
     assert ignored_inputs(turned, parameter("out in window", 5, 4, 2).fan_in).tolist() == [0, 1, 2]
+
+
+def test_a_term_written_for_keras_has_the_axes_of_the_layer_built_or_not() -> None:
+    k, norm = keras.layers, taut.constraints.MaxNorm(1.0)
+    for layer, shape, axis in (
+        (k.Dense(3), (None, 4), 0),
+        (k.Conv2D(6, 3, groups=2), (None, 8, 8, 4), [0, 1, 2]),
+        (k.Conv1DTranspose(6, 3), (None, 8, 4), [0, 2]),
+        (k.DepthwiseConv2D(3), (None, 8, 8, 4), [0, 1]),
+        (k.Embedding(5, 3), (None,), 1),
+        (k.LSTM(3), (None, 2, 4), 0),
+        (k.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3)), (None, 5, 4), 0),
+        (taut.layers.Dense(3), None, 0),
+    ):
+        assert taut.constraints.serialize(norm, for_keras=layer)["config"]["axis"] == axis
+        if shape is not None:
+            layer.build(shape)
+            assert taut.constraints.serialize(norm, for_keras=layer)["config"]["axis"] == axis
+    with pytest.raises(TypeError, match=r"The fan-in of .*Lambda.* is not known here"):
+        taut.constraints.serialize(norm, for_keras=k.Lambda(lambda x: x))

@@ -20,7 +20,20 @@ Reading the table imports no library: rows go by class names.
 """
 
 from taut.layouts._axes import Factor
-from taut.layouts._reading import Layout, Parameter, layout, of
+from taut.layouts._reading import Layout, Parameter, fans, layout, main_fan_in, of
 from taut.layouts._rows import Array, Flow, Row, name_of, table
 
-__all__ = ["Array", "Factor", "Flow", "Layout", "Parameter", "Row", "layout", "name_of", "of", "table"]
+__all__ = [
+    "Array",
+    "Factor",
+    "Flow",
+    "Layout",
+    "Parameter",
+    "Row",
+    "fans",
+    "layout",
+    "main_fan_in",
+    "name_of",
+    "of",
+    "table",
+]

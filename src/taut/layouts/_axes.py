@@ -129,6 +129,15 @@ def fit(axes: Axes, shape: Sequence[int], module: Any = None) -> Axes:
     return tuple(_sized(axis, n, axes, shape, module) for axis, n in zip(wide, shape, strict=True))
 
 
+def likely(axes: Axes, window: int, module: Any) -> Axes:
+    """``axes`` of a module that has no arrays yet: a number for each factor, 2 where only a shape would say it."""
+    lengths: list[int] = []
+    for axis in axes:
+        length = math.prod(2 if f.size is None else _number(f.size, module) or 1 for f in axis)
+        lengths += [length] * (window if axis[0].many else 1)
+    return fit(axes, lengths, module)
+
+
 def _sized(axis: Axis, length: int, axes: Axes, shape: Sequence[int], module: Any) -> Axis:
     sizes = [_number(f.size, module) for f in axis]
     known = math.prod(n for n in sizes if n is not None)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from taut.layouts import _derived
-from taut.layouts._axes import Axes, fit, read, show
+from taut.layouts._axes import Axes, fit, likely, read, show
 from taut.layouts._derived import Block
 from taut.layouts._rows import Array, Arrays, Flow, Row, declare, find
 
@@ -228,6 +228,27 @@ def _get(module: Any, where: str) -> Any:
     for attribute in where.replace("/", ".").split("."):
         module = getattr(module, attribute, None)
     return module if hasattr(module, "shape") else None
+
+
+def fans(axes: str, shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan in, fan out) of an array of ``shape`` with these axes.
+
+    >>> fans("window* in out", (3, 3, 8, 16))
+    (72, 144)
+    """
+    return _derived.fans(fit(read(axes), shape))
+
+
+def main_fan_in(layer: Any) -> tuple[int, ...] | None:
+    """The fan-in of a layer's first array, its kernel or table, also before the layer is built; None if none is known."""
+    layout = of(layer)
+    if layout:
+        return next(iter(layout.values())).fan_in
+    _, row, _ = find(layer)
+    arrays = (row.arrays(layer) if callable(row.arrays) else row.arrays) if row else {}
+    if not arrays:
+        return None
+    return _derived.fan_in_of_terms(likely(read(next(iter(arrays.values())).axes), getattr(layer, "rank", 0), layer))
 
 
 def layout(
