@@ -7,7 +7,7 @@ _CONV = Row(
     Flow("mix"),
     takes="in window*",
 )
-_NORM = Row({"weight": Array("scale", "out*"), "bias": Array("bias", "out*")}, Flow("entry"))
+_NORM = Row({"weight": Array("scale", "out*"), "bias": Array("bias", "out*")})
 
 
 def _gates(units: str) -> dict[str, Array]:

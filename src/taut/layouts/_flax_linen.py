@@ -27,7 +27,7 @@ def _einsum(module: Any) -> Arrays:
     return einsum(module.einsum_str)
 
 
-_NORM = Row({"scale": Array("scale", "out*"), "bias": BIAS}, Flow("entry"))
+_NORM = Row({"scale": Array("scale", "out*"), "bias": BIAS})
 _ATTENTION = Row(attention("num_heads"), Flow("mix"))
 _LSTM = Row(gates(("ii", "if", "ig", "io"), ("hi", "hf", "hg", "ho")), Flow("mix"))
 

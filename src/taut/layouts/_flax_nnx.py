@@ -46,7 +46,7 @@ def _conv_transpose(module: Any) -> Arrays:
     return {"kernel": Array("kernel", "window* out in" if module.transpose_kernel else "window* in out"), "bias": BIAS}
 
 
-_NORM = Row({"scale": Array("scale", "out*"), "bias": BIAS}, Flow("entry"))
+_NORM = Row({"scale": Array("scale", "out*"), "bias": BIAS})
 _LSTM = gates(("ii", "if_", "ig", "io"), ("hi", "hf", "hg", "ho"))
 
 

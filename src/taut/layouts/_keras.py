@@ -78,7 +78,7 @@ def _attention(query_heads: str, other_heads: str) -> Row:
     )
 
 
-_NORM = Row({"gamma": Array("scale", "out*"), "beta": Array("bias", "out*")}, Flow("entry"))
+_NORM = Row({"gamma": Array("scale", "out*"), "beta": Array("bias", "out*")})
 
 ROWS: dict[str, Row] = {
     "Dense": _DENSE,
@@ -108,6 +108,6 @@ ROWS: dict[str, Row] = {
     "BatchNormalization": _NORM,
     "LayerNormalization": _NORM,
     "GroupNormalization": _NORM,
-    "RMSNormalization": Row({"scale": Array("scale", "out*")}, Flow("entry")),
+    "RMSNormalization": Row({"scale": Array("scale", "out*")}),
     "PReLU": Row({"alpha": Array("slope", "out*")}, Flow("entry")),
 }

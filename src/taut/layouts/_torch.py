@@ -18,7 +18,7 @@ _TRANSPOSED = Row(
     takes="in window*",
 )
 _TABLE = Row({"weight": Array("embedding", "token out")})
-_NORM = Row({"weight": Array("scale", "out*"), "bias": Array("bias", "out*")}, Flow("entry"))
+_NORM = Row({"weight": Array("scale", "out*"), "bias": Array("bias", "out*")})
 _LAZY = (
     "Linear",
     *(f"{kind}{n}d" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)),
