@@ -29,7 +29,7 @@ from taut.paths import _program
 from taut.paths._nets import Nets
 from taut.paths._program import Split
 from taut.paths.largest import is_convex
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["curvature", "solvable", "solve"]
 
@@ -106,7 +106,7 @@ def _steps(
             return engine.data_loss(program, outputs, batch)
 
         gradient = jax.grad(smooth)
-        sizes = dict.fromkeys(plan.metric_paths, size)
+        sizes = dict.fromkeys(plan.scaled_paths, size)
 
         def step(_: Any, state: Any) -> Any:
             w, v, t, _, scale = state

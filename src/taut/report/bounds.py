@@ -15,7 +15,7 @@ import numpy as np
 
 from taut.constraints import Constraint, Intersection
 from taut.functional._axes import resolve
-from taut.plan import Entry, Plan
+from taut.plans import Entry, Plan
 
 __all__ = ["BoundRow", "bounds_table", "on_bound"]
 
