@@ -41,7 +41,7 @@ class Wiring:
 
     def couples(self, layer: Any) -> bool:
         """Whether the outputs of ``layer`` depend on one another, as behind a softmax: none is cut then."""
-        return self.flow.couples is not None and activations.couples(getattr(layer, self.flow.couples))
+        return self.flow.activation is not None and activations.couples(getattr(layer, self.flow.activation))
 
 
 def wiring_of(module: Any) -> Wiring | None:

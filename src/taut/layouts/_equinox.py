@@ -30,7 +30,9 @@ def _attention() -> dict[str, Array]:
 
 ROWS: dict[str, Row] = {
     "Linear": Row(
-        {"weight": Array("kernel", "out in"), "bias": Array("bias", "out")}, Flow("mix", shift="bias"), takes="in"
+        {"weight": Array("kernel", "out in"), "bias": Array("bias", "out")},
+        Flow("mix", shift="bias", computes="affine"),
+        takes="in",
     ),
     **dict.fromkeys(("Conv", "Conv1d", "Conv2d", "Conv3d"), _CONV),
     **dict.fromkeys(("ConvTranspose", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _CONV),
@@ -40,5 +42,5 @@ ROWS: dict[str, Row] = {
     "MultiheadAttention": Row(_attention(), Flow("mix"), takes="time in"),
     **dict.fromkeys(("LayerNorm", "GroupNorm", "RMSNorm", "BatchNorm"), _NORM),
     "PReLU": Row({"negative_slope": Array("slope", "out*")}, Flow("entry")),
-    "Dropout": Row(flow=Flow("entry")),
+    "Dropout": Row(flow=Flow("entry", computes="same")),
 }

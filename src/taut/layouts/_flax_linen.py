@@ -57,5 +57,5 @@ ROWS: dict[str, Row] = {
     "GroupNorm": _NORM,
     "InstanceNorm": _NORM,
     "PReLU": Row({"negative_slope": Array("slope", "out*")}, Flow("entry")),
-    "Dropout": Row(flow=Flow("entry")),
+    "Dropout": Row(flow=Flow("entry", computes="same")),
 }

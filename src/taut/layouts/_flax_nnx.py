@@ -57,7 +57,7 @@ def _packed(units: str) -> Row:
 ROWS: dict[str, Row] = {
     "Linear": Row(
         {"kernel": Array("kernel", "in out"), "bias": BIAS},
-        Flow("mix", {"in_features": "in", "out_features": "out"}, shift="bias"),
+        Flow("mix", {"in_features": "in", "out_features": "out"}, shift="bias", computes="affine"),
         takes="... in",
     ),
     "LinearGeneral": Row(_linear_general, Flow("mix")),
@@ -85,5 +85,5 @@ ROWS: dict[str, Row] = {
     "GroupNorm": _NORM,
     "InstanceNorm": _NORM,
     "PReLU": Row({"negative_slope": Array("slope", "out*")}, Flow("entry")),
-    "Dropout": Row(flow=Flow("entry")),
+    "Dropout": Row(flow=Flow("entry", computes="same")),
 }

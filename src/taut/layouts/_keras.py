@@ -8,7 +8,7 @@ from taut.layouts._rows import Array, Arrays, Flow, Row
 _BIAS = Array("bias", "out")
 _DENSE = Row(
     {"kernel": Array("kernel", "in out"), "bias": _BIAS},
-    Flow("mix", {"units": "out"}, shift="bias", couples="activation"),
+    Flow("mix", {"units": "out"}, shift="bias", activation="activation", computes="affine"),
     takes="... in",
 )
 

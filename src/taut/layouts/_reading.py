@@ -257,7 +257,7 @@ def layout(
     way: str | None = None,
     sizes: Mapping[str, str] | None = None,
     shift: str | None = None,
-    couples: str | None = None,
+    activation: str | None = None,
     tied: bool = False,
     takes: str = "",
 ) -> Callable[[Kind], Kind]:
@@ -265,7 +265,7 @@ def layout(
 
     Args:
         arrays: by the attribute's name, (role, axes): ``{"w": ("kernel", "in out"), "b": ("bias", "out")}``.
-        way, sizes, shift, couples, tied: how features pass through it, for ``taut.compact``; see `Flow`.
+        way, sizes, shift, activation, tied: how features pass through it, for ``taut.compact``; see `Flow`.
         takes: the axes of one row of input: "... in".
 
     A subclass inherits it, unless it computes its output by a method of its own.
@@ -286,7 +286,7 @@ def layout(
         if len(pair) != 2 or not all(isinstance(part, str) for part in pair):
             raise TypeError(f'layout: {name!r} is {described!r}, expected (role, axes), such as ("kernel", "in out").')
         row_arrays[name] = Array(*pair)
-    flow = None if way is None else Flow(way, dict(sizes or {}), shift, couples, tied)
+    flow = None if way is None else Flow(way, dict(sizes or {}), shift, activation, tied)
 
     def declared(kind: Kind) -> Kind:
         if not isinstance(kind, type):

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from taut.layouts._axes import read
 
 WAYS = ("mix", "entry", "flatten", "select")
-FORWARD = ("call", "forward", "__call__", "convolution_op", "_conv_forward")
+FORWARD = ("call", "forward", "__call__", "before_activation", "convolution_op", "_conv_forward")
 """Methods that compute a layer's output; a class that writes one of its own may use its arrays in another way."""
 
 
@@ -46,8 +46,10 @@ class Flow:
             a row in one line; "select", some entries of a row.
         sizes: constructor arguments that count features: ``{"units": "out"}``.
         shift: the array that takes up what a constant input gives, "bias"; None where none does.
-        couples: the attribute with an activation that may make outputs depend on one another, as a softmax does.
+        activation: the attribute with the activation that is applied last; a softmax makes outputs depend on one another.
         tied: inputs and outputs are the same features, as in x + f(x).
+        computes: all of what it computes before the activation, where that is one of "same", its input, when it does not
+            train; "affine", x · kernel + bias.
 
     Raises:
         ValueError: another way, or a size that counts neither "in" nor "out".
@@ -56,8 +58,9 @@ class Flow:
     way: str
     sizes: Mapping[str, str] = field(default_factory=dict[str, str])
     shift: str | None = None
-    couples: str | None = None
+    activation: str | None = None
     tied: bool = False
+    computes: str = ""
 
     def __post_init__(self) -> None:
         if self.way not in WAYS:

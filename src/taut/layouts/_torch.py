@@ -69,7 +69,11 @@ _ATTENTION = Row(
 )
 
 ROWS: dict[str, Row] = {
-    "Linear": Row({"weight": Array("kernel", "out in"), "bias": _BIAS}, Flow("mix", shift="bias"), takes="... in"),
+    "Linear": Row(
+        {"weight": Array("kernel", "out in"), "bias": _BIAS},
+        Flow("mix", shift="bias", computes="affine"),
+        takes="... in",
+    ),
     "Bilinear": Row({"weight": Array("kernel", "out in in2"), "bias": _BIAS}, Flow("mix"), takes="... in"),
     **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _CONV),
     **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _TRANSPOSED),
@@ -86,7 +90,7 @@ ROWS: dict[str, Row] = {
     **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), _NORM),
     **dict.fromkeys(("LayerNorm", "GroupNorm", "RMSNorm"), _NORM),
     "PReLU": Row({"weight": Array("slope", "out")}, Flow("entry")),
-    **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"), Row(flow=Flow("entry"))),
+    **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"), Row(flow=Flow("entry", computes="same"))),
     **{
         f"Lazy{name}": Row(
             refuse=f"a Lazy{name} has no shape before its first batch. Call the model on one batch; it is a {name} from then on."
