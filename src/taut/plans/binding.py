@@ -181,11 +181,11 @@ def _activity(layer: str, term: Regularizer | Acting) -> Activity:
 
 
 def _refuse_clashes(plan: Plan) -> None:
+    stepping = {e.path: e for e in plan.entries if e.steps}
     for unit in plan.units:
-        for e in plan.entries:
-            if e.path in unit.paths and e.steps and unit.steps:
-                raise ValueError(
-                    f"{unit.path} and {e.path}: {show_terms(unit)} and {show_terms(e)} act on the same weights by steps "
-                    f"of their own, and one after the other is wrong in general. Give all of them to the unit, or let "
-                    f'the penalty of {e.path} act by gradient, term.acting("gradient").'
-                )
+        for e in (stepping[path] for path in unit.paths if unit.steps and path in stepping):
+            raise ValueError(
+                f"{unit.path} and {e.path}: {show_terms(unit)} and {show_terms(e)} act on the same weights by steps "
+                f"of their own, and one after the other is wrong in general. Give all of them to the unit, or let "
+                f'the penalty of {e.path} act by gradient, term.acting("gradient").'
+            )
