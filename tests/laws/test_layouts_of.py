@@ -405,3 +405,23 @@ def test_a_term_written_for_keras_has_the_axes_of_the_layer_built_or_not() -> No
             assert taut.constraints.serialize(norm, for_keras=layer)["config"]["axis"] == axis
     with pytest.raises(TypeError, match=r"The fan-in of .*Lambda.* is not known here"):
         taut.constraints.serialize(norm, for_keras=k.Lambda(lambda x: x))
+
+
+def test_layers_stacked_in_one_array_have_no_layout_and_are_refused_only_where_a_term_needs_one() -> None:
+    class Stack(nnx.Module):
+        def __init__(self) -> None:
+            make = nnx.vmap(lambda rngs: nnx.Linear(3, 3, rngs=rngs), in_axes=0, out_axes=0)
+            self.inner = make(nnx.Rngs(0).split(2))
+
+        def __call__(self, x: Any) -> Any:
+            for k in range(2):
+                x = x @ self.inner.kernel[...][k]
+            return x
+
+    model = taut.Sequential([taut.layers.Input((3,)), Stack()])
+    assert model.plan["stack/inner/kernel"].fan_in is None
+    model.attach({"stack/inner/kernel": taut.regularizers.L1(0.1)})
+    with pytest.raises(ValueError, match="no declared layout"):
+        model.attach({"stack/inner/kernel": taut.constraints.MaxNorm(0.5)})
+    with pytest.raises(ValueError, match=r"flax\.nnx\.Linear, array 'kernel': .*\(2, 3, 3\)"):
+        layouts.of(model.layers[1].inner)

@@ -269,7 +269,7 @@ def entries(
         layer, name = layers[keys[0]], keys[-1]
         owner = modules.get(tuple(keys[:-1]))
         shape = tuple(params[path].shape)
-        parameter = layouts.of(owner, {str(name): shape}).get(str(name))
+        parameter, fan_in = _described(owner, str(name), shape)
         terms = dict(attached.get(path, {}))
         if isinstance(layer, Layer) and len(keys) == 2:
             for kind in ("regularizer", "constraint"):
@@ -279,7 +279,7 @@ def entries(
                 path=path,
                 role=parameter.role if parameter else str(name),
                 shape=shape,
-                fan_in=parameter.fan_in if parameter else None,
+                fan_in=fan_in,
                 trainable=bool(getattr(layer, "trainable", True)),
                 regularizer=terms.get("regularizer"),
                 constraint=terms.get("constraint"),
@@ -315,6 +315,15 @@ def entries(
                         f"({'use_bias=True' if parameter_name == 'bias' else 'see its arguments'})."
                     )
     return out
+
+
+def _described(owner: Any, name: str, shape: Shape) -> tuple[layouts.Parameter, tuple[int, ...]] | tuple[None, None]:
+    """What the layer table says of one array; nothing where its shape is not the kind's (layers stacked by ``nnx.vmap``)."""
+    try:
+        parameter = layouts.of(owner, {name: shape}).get(name)
+        return (None, None) if parameter is None else (parameter, parameter.fan_in)
+    except ValueError:
+        return None, None
 
 
 def _units(entries: Sequence[Entry]) -> dict[str, tuple[units.Part, ...]]:
