@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from taut import _keras_words, errors
+from taut import _keras_words, errors, layouts
 
 # Where the classes of a kind register themselves. A fixed table: a dict from a file never chooses it.
 _HOMES = {
@@ -188,27 +188,14 @@ def _for_keras(obj: Any, layer: Any) -> dict[str, Any]:
     }
 
 
-# The fan-in of the main weight of Keras's layers, by class: what a layer that is not built yet will have.
-_FAN_IN = {
-    "Dense": (0,),
-    "Conv1D": (0, 1),
-    "Conv2D": (0, 1, 2),
-    "Conv3D": (0, 1, 2, 3),
-    "Embedding": (1,),
-    "LSTM": (0,),
-    "GRU": (0,),
-    "SimpleRNN": (0,),
-}
-
-
 def _fan_in(layer: Any) -> tuple[int, ...]:
     if isinstance(layer, int):
         return (layer,)
     if isinstance(layer, tuple | list):
         return tuple(layer)
-    for cls in type(layer).__mro__:
-        if cls.__name__ in _FAN_IN:
-            return _FAN_IN[cls.__name__]
+    axes = layouts.main_fan_in(layer)
+    if axes is not None:
+        return axes
     raise TypeError(
         f"The fan-in of {errors.shown(layer)} is not known here. Give its axes instead: "
         f"serialize(term, for_keras=(0,)) for a kernel of shape (inputs, units)."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taut import _keras_words, errors, identifiers
+from taut import _keras_words, errors, identifiers, layouts
 
 __all__ = [
     "Constant",
@@ -161,13 +161,12 @@ class TruncatedNormal(Initializer):
         return self.mean + self.stddev * _truncated(shape, generator)
 
 
-def fans(shape: Shape) -> tuple[float, float]:
-    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included."""
-    if len(shape) < 2:
-        n = float(shape[0]) if shape else 1.0
-        return n, n
-    receptive = math.prod(shape[:-2])
-    return float(receptive * shape[-2]), float(receptive * shape[-1])
+def fans(shape: Shape) -> tuple[int, int]:
+    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included, as Keras has them.
+
+    Of a layer's own array ``taut.layouts.of(layer)[name].fans`` are right whatever its axes.
+    """
+    return layouts.fans("window* in out" if len(shape) > 1 else "out*", shape)
 
 
 @dataclass(frozen=True)

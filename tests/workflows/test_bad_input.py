@@ -556,7 +556,7 @@ def test_a_layer_without_a_declared_layout() -> None:
     model = taut.Sequential([layers.Input((3,)), Square(3)])
     with pytest.raises(ValueError) as caught:
         model.attach({"square/w": constraints.MaxNorm(0.5)})
-    says(caught.value, "square/w: MaxNorm", "no declared layout", r"taut\.layouts\.register", "explicit axis")
+    says(caught.value, "square/w: MaxNorm", "no declared layout", r"taut\.layouts\.layout", "explicit axis")
     np.testing.assert_array_equal(model.get_weights()[0], 1)
     model.attach({"square/w": constraints.MaxNorm(0.5, axis=1)})
     np.testing.assert_allclose(np.linalg.norm(model.get_weights()[0], axis=1), 0.5, rtol=1e-5)
@@ -565,7 +565,7 @@ def test_a_layer_without_a_declared_layout() -> None:
     class Declared(Square):
         pass
 
-    layouts.register(Declared, {"w": layouts.Parameter("kernel", (0,))})
+    layouts.layout({"w": ("kernel", "in out")})(Declared)
     model = taut.Sequential([layers.Input((3,)), Declared(3)])
     model.attach({"declared/w": constraints.MaxNorm(0.5)})
     np.testing.assert_allclose(np.linalg.norm(model.get_weights()[0], axis=0), 0.5, rtol=1e-5)

@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 import taut
-from taut import constraints, layers, layouts, regularizers
+from taut import constraints, layers, regularizers
 
 ROWS = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
 Y = ROWS @ np.asarray([[1.0], [-2.0], [0.1]], np.float32)
@@ -258,10 +258,11 @@ def test_stacked_layers_keep_the_units_of_one() -> None:
 
     flax = taut.Sequential([layers.Input((3,)), Scanned(lambda rngs: nnx.Linear(3, 3, rngs=rngs))])
     assert flax.plan["scanned/layers/kernel"].fan_in == (1,)
-    kernel = layouts.KERNEL_AND_BIAS["kernel"]
-    window = nnx.Conv(3, 5, (2,), rngs=nnx.Rngs(0))
-    assert kernel.axes(window, (2, 3, 5)) == (0, 1) and kernel.axes(window, (4, 2, 3, 5)) == (1, 2)
-    assert kernel.axes(window, (2, 3, 5, 4)) is None  # stacked along the last axis: no unit is known
+    convs = taut.Sequential(
+        [layers.Input((6, 3)), Scanned(lambda rngs: nnx.Conv(3, 3, (2,), rngs=rngs)), layers.Flatten()]
+    )
+    entry = convs.plan["scanned/layers/kernel"]
+    assert (entry.shape, entry.fan_in) == ((4, 2, 3, 3), (1, 2))
 
 
 def test_what_is_compacted_or_compared_keeps_the_terms_of_held_layers() -> None:

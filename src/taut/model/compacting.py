@@ -334,8 +334,8 @@ class _Smaller:
             return term
         stage = next(s for s in self.stages if s.name == name)
         shape = tuple(self.params[path].shape)
-        layout = (layouts.layout_of(stage.layer) or {}).get(parameter)
-        axes = layout.axes(stage.layer, shape) if layout else None
+        layout = layouts.of(stage.layer, {parameter: shape}).get(parameter)
+        axes = layout.fan_in if layout else None
         sliced = slice_term(term, path, shape, self.indices[path], axes)
         same_penalty(term, sliced, path, np.asarray(self.params[path], np.float64), self.indices[path], axes)
         return sliced

@@ -8,6 +8,7 @@ from typing import Any
 from flax import nnx
 
 from taut import errors, layouts
+from taut.functional import units
 from taut.layers import Layer
 from taut.layers._terms import is_term_argument
 from taut.model.held import activity_layers, modules, way
@@ -32,16 +33,15 @@ def entries(
         held, name = way(layers, keys[:-1]), str(keys[-1])
         owner = owners[path.rpartition("/")[0]] = held[-1]
         trainable = all(bool(getattr(module, "trainable", True)) for module in held)
-        layout = layouts.layout_of(owner) or {}
         shape = tuple(params[path].shape)
-        parameter = layout.get(name)
+        role, fan_in = _described(owner, name, shape)
         terms = _terms_of(owner, name, attached.get(path, {}), acting)
         out.append(
             Entry(
                 path=path,
-                role=parameter.role if parameter else name,
+                role=role,
                 shape=shape,
-                fan_in=parameter.axes(owner, shape) if parameter else None,
+                fan_in=fan_in,
                 trainable=trainable,
                 regularizer=terms.get("regularizer"),
                 constraint=terms.get("constraint"),
@@ -64,6 +64,36 @@ def entries(
             )
     _refuse_idle(layers, structure.names, acting)
     return out
+
+
+def _described(owner: Any, name: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...] | None]:
+    """The role and the fan-in of one array, as the layer table has them; its name and None where nothing is known.
+
+    Layers that ``nnx.vmap`` stacked along the first axis keep the units of one.
+    """
+    ahead = _stacked(owner)
+    if ahead is None:
+        return name, None
+    try:
+        parameter = layouts.of(owner, {name: shape[ahead:]}).get(name)
+        if parameter is None:
+            return name, None
+        fan_in = parameter.fan_in
+        return parameter.role, fan_in if not ahead else tuple(axis + ahead for axis in fan_in)
+    except ValueError:  # no shape of this kind, or units that no whole axes make
+        return name, None
+
+
+def _stacked(owner: Any) -> int | None:
+    """How many axes come before those of one layer; None where layers are stacked otherwise than along the first axes."""
+    shape = getattr(getattr(owner, "kernel", None), "shape", None)
+    size, count = getattr(owner, "kernel_size", None), getattr(owner, "units", getattr(owner, "out_features", None))
+    if shape is None or not isinstance(count, int):
+        return 0
+    one = 2 if size is None else 2 + (1 if isinstance(size, int) else len(size))
+    if len(shape) <= one:
+        return 0
+    return len(shape) - one if shape[-1] == count else None
 
 
 def _terms_of(owner: Any, name: str, attached: Mapping[str, Any], acting: set[tuple[int, str]]) -> dict[str, Any]:
@@ -95,7 +125,7 @@ def _refuse_idle(layers: Sequence[Any], names: Sequence[str], acting: set[tuple[
                     "it was never built: nothing calls it. Call it, or remove the term"
                     if not module.built
                     else f"no layout says which weights one unit of a {type(module).__name__} has. Declare it with "
-                    f"taut.layouts.register, or give the terms to the kernel and the bias"
+                    f"taut.layouts.layout, or give the terms to the kernel and the bias"
                     if parameter == "unit"
                     else f"it has no {parameter} for it to act on. Remove the term, or give the layer its {parameter} "
                     f"({'use_bias=True' if parameter == 'bias' else 'see its arguments'})"
@@ -114,17 +144,17 @@ def _refuse_foreign(path: str, module: Any) -> None:
             )
 
 
-def _units(entries: Sequence[Entry]) -> dict[str, tuple[layouts.Part, ...]]:
+def _units(entries: Sequence[Entry]) -> dict[str, tuple[units.Part, ...]]:
     """What the units of each module consist of, where it has one kernel with a declared layout: by "<module>/unit"."""
     modules: dict[str, list[Entry]] = {}
     for entry in entries:
         modules.setdefault(entry.path.rpartition("/")[0], []).append(entry)
-    out: dict[str, tuple[layouts.Part, ...]] = {}
+    out: dict[str, tuple[units.Part, ...]] = {}
     for prefix, own in modules.items():
         kernels = [e for e in own if e.role == "kernel" and e.fan_in is not None]
         parts = [
-            *(layouts.Part(e.path, e.shape, e.fan_in or ()) for e in kernels),
-            *(layouts.Part(e.path, e.shape, ()) for e in own if e.role == "bias"),
+            *(units.Part(e.path, e.shape, e.fan_in or ()) for e in kernels),
+            *(units.Part(e.path, e.shape, ()) for e in own if e.role == "bias"),
         ]
         if len(kernels) == 1 and len({p.units for p in parts}) == 1:
             out[f"{prefix}/unit"] = tuple(parts)

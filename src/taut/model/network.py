@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from taut import activations, identifiers
+from taut import activations, identifiers, layouts
 from taut.layers import Layer, Select
 from taut.layers._calls import Watch, watching
 from taut.layers._terms import Terms
@@ -113,12 +113,12 @@ def rows_after(layer: Any, name: str, shape: Shape) -> Shape:
 
 def check_input(layer: Layer, name: str, shape: Shape) -> None:
     """A built layer's kernel must fit what comes before it."""
-    kernel = getattr(layer, "kernel", None)
-    if kernel is not None and kernel.shape[0] != shape[-1]:
-        raise ValueError(
-            f"layer {name!r} takes rows of {kernel.shape[0]} values (its kernel has shape {kernel.shape}), but what "
-            f"comes before it gives rows of shape {shape}."
-        )
+    for array, parameter in layouts.of(layer).items():
+        if parameter.inputs is not None and parameter.inputs != shape[-1]:
+            raise ValueError(
+                f"layer {name!r} takes rows of {parameter.inputs} values (its {array} has shape {parameter.shape}), but "
+                f"what comes before it gives rows of shape {shape}."
+            )
 
 
 def foreign_output_shape(layer: Any, name: str, shape: Shape) -> Shape:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from taut import errors, metrics
+from taut.functional import units
 from taut.model import Sequential
 from taut.paths._nets import Nets
 from taut.paths._refit import Recipe
@@ -105,11 +106,12 @@ def collect(
     paths = list(dict.fromkeys(p for v in varied for p in v.parameters))
     weights: dict[str, np.ndarray] = {}
     kept = {p: np.zeros((points, *model.params[p].shape)) for p in paths}
-    across = () if kernel is None else _across(kernel.shape, kernel.fan_in)
-    inputs = 0 if kernel is None else int(np.prod(kernel.shape)) // int(np.prod([kernel.shape[a] for a in across]))
+    inputs = 0 if kernel is None else units.by_input(np.empty(kernel.shape), kernel.fan_in).shape[1]
     kept_inputs, shares = np.zeros((points, inputs), bool), np.zeros((points, inputs))
     for c, s, params in nets.each():
-        used = np.zeros(0, bool) if kernel is None else (params[kernel.path] != 0).any(axis=across)
+        used = np.zeros(0, bool)
+        if kernel is not None:
+            used = (units.by_input(np.asarray(params[kernel.path]), kernel.fan_in) != 0).any(axis=0)
         if c == first:
             for p in nets.job.program.structure.paths:
                 weights.setdefault(p, np.zeros((points, *params[p].shape), params[p].dtype))[s] = params[p]
@@ -145,9 +147,3 @@ def collect(
         _shares=shares / counted,
         _recipe=recipe,
     )
-
-
-def _across(shape: tuple[int, ...], fan_in: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The axes of a kernel besides that of its inputs, which is the last of its fan-in."""
-    axis = (fan_in or tuple(range(max(1, len(shape) - 1))))[-1]
-    return tuple(i for i in range(len(shape)) if i != axis)

@@ -164,8 +164,9 @@ def _needs_layout(term: Any) -> bool:
 def _without_layout(entry: Entry, term: Any) -> str:
     return (
         f"{show(term)} acts on one unit's incoming weights, but the layer that owns this parameter (shape "
-        f"{entry.shape}) has no declared layout. Declare one with taut.layouts.register(LayerClass, {{...}}), or give the "
-        f"term an explicit axis."
+        f"{entry.shape}) has no declared layout. Declare one with "
+        f"taut.layouts.layout({{'{entry.path.rpartition('/')[2]}': (role, axes)}})(LayerClass), or give the term an explicit "
+        f"axis."
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from taut.constraints import Constraint, Intersection
+from taut.functional._axes import resolve
 from taut.plans import Entry, Plan
 
 __all__ = ["BoundRow", "bounds_table", "on_bound"]
@@ -52,9 +53,7 @@ def on_bound(constraint: Constraint, w: Any, fan_in: Sequence[int] | None = None
            [False,  True]])
     """
     w = np.asarray(w, np.float64)
-    default = range(w.ndim - 1) if w.ndim > 1 else range(w.ndim)
-    axes = tuple(axis % w.ndim for axis in (default if fan_in is None else fan_in))
-    fan = None if fan_in is None else axes
+    axes = resolve(None, fan_in, w.shape)
     typical = float(np.sqrt(np.mean(np.square(w)))) if w.size else 0.0
     if constraint.separable:
         push = PUSH * np.maximum(np.abs(w), typical or 1.0)
@@ -69,7 +68,7 @@ def on_bound(constraint: Constraint, w: Any, fan_in: Sequence[int] | None = None
         if held.any(axis=axes).all() and not constraint.separable:
             break  # every unit is: a set of matrices may take an SVD to ask again
         pushed = w + move
-        back = np.asarray(constraint(pushed, fan_in=fan))
+        back = np.asarray(constraint(pushed, fan_in=fan_in))
         held |= np.abs(back - pushed) > 0.01 * np.max(np.abs(move), axis=axes, keepdims=True, initial=0.0)
     return held if constraint.separable else np.asarray(held.any(axis=axes))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from taut.functional import units
+from taut.functional._axes import resolve
 
 __all__ = [
     "WeightRow",
@@ -64,7 +67,7 @@ def weight_row(path: str, w: Any, fan_in: Axes | None = None, violation: float |
     (2, 0.5, 5.0, 1)
     """
     w = np.asarray(w, dtype=np.float64)
-    norms = np.sqrt(np.sum(np.square(w), axis=_axes(w, fan_in)))
+    norms = np.sqrt(np.sum(np.square(w), axis=resolve(None, fan_in, w.shape)))
     empty = w.size == 0
     return WeightRow(
         path=path,
@@ -89,9 +92,7 @@ def ignored_inputs(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
     array([0])
     """
     w = np.asarray(kernel)
-    axis = _axes(w, fan_in)[-1]
-    others = tuple(i for i in range(w.ndim) if i != axis)
-    return np.flatnonzero(np.all(w == 0, axis=others))
+    return np.flatnonzero(np.all(units.by_input(w, fan_in) == 0, axis=0))
 
 
 def input_norms(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
@@ -103,8 +104,7 @@ def input_norms(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
     array([5., 0.])
     """
     w = np.asarray(kernel, dtype=np.float64)
-    axis = _axes(w, fan_in)[-1]
-    return np.sqrt(np.sum(np.square(w), axis=tuple(i for i in range(w.ndim) if i != axis)))
+    return np.sqrt(np.sum(np.square(units.by_input(w, fan_in)), axis=0))
 
 
 def weights_table(model: Any) -> list[WeightRow]:
@@ -151,9 +151,3 @@ def accuracy_under_noise(
         noisy = (x + noise * draw.standard_normal(x.shape)).astype(x.dtype)
         hits.append(float(np.mean(np.argmax(np.asarray(predict(noisy)), axis=-1) == labels)))
     return float(np.mean(hits))
-
-
-def _axes(w: np.ndarray, fan_in: Axes | Sequence[int] | None) -> Axes:
-    if fan_in is not None:
-        return tuple(axis % w.ndim for axis in fan_in)
-    return tuple(range(w.ndim - 1)) if w.ndim > 1 else tuple(range(w.ndim))

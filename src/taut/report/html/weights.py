@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from taut.functional._axes import resolve
 from taut.report.html import charts
 from taut.report.html.escape import name
 from taut.report.html.parts import Chart, Panel, figure, key, number, packed, share, table
@@ -139,7 +140,7 @@ def images_panel(snap: Snapshots) -> Panel:
 def _matrices(w: np.ndarray, fan_in: tuple[int, ...] | None) -> np.ndarray:
     """(steps, *shape) → (steps, inputs, units): the axes of the fan-in first."""
     ndim = w.ndim - 1
-    axes = tuple(range(ndim - 1)) if fan_in is None else tuple(a % ndim for a in fan_in)
+    axes = resolve(None, fan_in, w.shape[1:])
     rest = tuple(a for a in range(ndim) if a not in axes)
     rows = math.prod(w.shape[1 + a] for a in axes)
     return np.transpose(w, (0, *(1 + a for a in axes), *(1 + a for a in rest))).reshape(w.shape[0], rows, -1)
