@@ -65,6 +65,7 @@ GAP = 1e-5
 SLOWER = {"SpectralNorm": 1e-3, "PSD": 1e-2, "SquaredSpectralNorm": 1e-4}
 """Terms that are taken in the smallest of the entries' steps, on their way after `STEPS` of an optimizer whose steps differ:
 more than twice as many bring Adam to 5e-6 and 2e-5. Under SGD they are there."""
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiling is what this costs
 
 OPTIMIZERS: dict[str, Any] = {
     "SGD": SGD(0.2),
@@ -271,7 +272,7 @@ def trained(family: str) -> dict[str, np.ndarray]:
 
         return jax.lax.fori_loop(0, STEPS, step, (w, state))[0]
 
-    every = jax.jit(jax.vmap(train, (0, None, None)))
+    every = jax.jit(jax.vmap(train, (0, None, None)), compiler_options=QUICK)
     return {path: np.asarray(v, np.float64) for path, v in every(jnp.arange(len(members)), terms, start).items()}
 
 
