@@ -1,11 +1,13 @@
-# Two commands for a fresh machine with Python, pip and make: `make demo`, `make test`.
+# Two commands for a fresh machine with Python, pip and make: `make demo`, `make test`; `make test-all` is the second and more.
 # Each builds the environment that it needs, once, and again when pyproject.toml changes.
 
 PYTHON ?= python3
 # Extra words for the one pip command that installs PyTorch, such as the index of its CPU builds.
 TORCH_PIP_FLAGS ?=
 # Words handed to pytest: make test PYTEST_FLAGS="-k prox -x"
-PYTEST_FLAGS ?= -n 2 --dist loadgroup
+PYTEST_FLAGS ?= -n 2 --dist loadscope --no-loadscope-reorder
+# Where the time went, for whoever reads the log.
+DURATIONS := $(if $(CI),--durations=50 --durations-min=0.5)
 # Words handed to every benchmark: make bench BENCH_FLAGS=--quick
 BENCH_FLAGS ?=
 
@@ -17,22 +19,25 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export KERAS_BACKEND := jax
 export JAX_PLATFORMS := cpu
 
-.PHONY: help demo test check format bench gallery mutants clean
+.PHONY: help demo test test-all check format bench gallery mutants clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 demo: $(VENV)/.demo  ## real networks on real data with each kind of term; a table and a picture
 	$(BIN)/taut demo
 
-test: $(VENV)/.test  ## every test, doctest and documented example
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+test: $(VENV)/.test  ## every law, oracle, workflow, doctest and documented example; ten minutes on two cores
+	$(BIN)/python -m pytest -m "not slow" $(DURATIONS) $(PYTEST_FLAGS)
+
+test-all: test  ## the same, then what is heavy and rare: other backends, several processes, kills, whole demos
+	$(BIN)/python -m pytest -m slow $(DURATIONS) $(PYTEST_FLAGS)
 
 check: $(VENV)/.test  ## format, lint, types, tests, docs
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
 
 format: $(VENV)/.test  ## put the code in order, and the sources that the documents show
 	$(BIN)/ruff check --fix
