@@ -204,7 +204,8 @@ class Intersection(Constraint):
             return z
         xp = namespace(w)
         w = real(xp, w)
-        z = xp.where(self.violation(w, fan_in=fan_in) <= 0, w, z)
+        kept = xp.all(xp.stack([xp.all(p.act(w, None) == w) for p in parts]))  # by each set's own measure
+        z = xp.where(kept, w, z)
         if isinstance(z, np.ndarray) and float(self.violation(z, fan_in=fan_in)) > self._touching(z):
             raise ValueError(
                 f"{errors.words(self)} have no common point for weights of shape {shape}: an entry, a sum or a norm would "

@@ -41,9 +41,14 @@ def margin(dtype: Any, shape: tuple[int, ...]) -> float:
     return eps(dtype) * (1 + math.sqrt(min(shape))) if is_half(dtype) else 8 * kappa(dtype)
 
 
-def rank_noise(dtype: Any, shape: tuple[int, ...], s: Array) -> Array:
+def disagreement(dtype: Any) -> float:
+    """How far apart, relatively, two libraries' singular values may be: what violations allow beside the margin."""
+    return 4 * kappa(dtype) if dtype.itemsize == 8 else 2.0**-18
+
+
+def rank_noise(dtype: Any, shape: tuple[int, ...], s: Array, slack: float = 0.0) -> Array:
     """The largest singular value that counts as 0: `margin` of the first, and what rounding to subnormals may make."""
-    return margin(dtype, shape) * s[:, 0] + math.sqrt(shape[0] * shape[1]) * smallest(dtype)
+    return (margin(dtype, shape) + slack) * s[:, 0] + math.sqrt(shape[0] * shape[1]) * smallest(dtype)
 
 
 def sides(shape: tuple[int, ...], axes: tuple[int, ...], blocks: int = 1) -> tuple[int, int]:
@@ -262,10 +267,10 @@ def project_semidefinite(w: Array) -> Array:
     return xp.where(accepted[..., None, None], w, narrow(xp, project_symmetric(z, 1), w.dtype))
 
 
-def _least(xp: Namespace, values: Array, w: Array) -> Array:
+def _least(xp: Namespace, values: Array, w: Array, slack: float = 0.0) -> Array:
     """The least eigenvalue, 0 if it is accepted."""
     least, reach = values[..., 0], xp.max(xp.abs(values), axis=-1)
-    accepted = least >= -margin(w.dtype, w.shape[-2:]) * reach - w.shape[-1] * smallest(w.dtype)
+    accepted = least >= -(margin(w.dtype, w.shape[-2:]) + slack) * reach - w.shape[-1] * smallest(w.dtype)
     return xp.where(accepted, xp.zeros_like(least), least)
 
 
@@ -276,7 +281,7 @@ def indefiniteness(w: Array) -> Array:
     if 0 in w.shape:
         return xp.sum(widen(xp, w))
     even = project_symmetric(xp.astype(w, widest(xp, w)), 1)
-    least = xp.max(-_least(xp, xp.linalg.eigh(even)[0], w))
+    least = xp.max(-_least(xp, xp.linalg.eigh(even)[0], w, disagreement(w.dtype)))
     odd = asymmetry(w, 1)
     least = xp.astype(least, odd.dtype)
     # −0.0 where every eigenvalue is accepted: a maximum with 0.0 may keep it, a comparison does not.
