@@ -266,8 +266,8 @@ MATHEMATICS = [
     Mutant("functional/projections.py", "if s.ndim > 0:", "if s.ndim > 9:", SETS, CLOSER + "MaxNorm"),
     Mutant(
         "functional/projections.py",
-        "_at_bound(xp, b, w.dtype, upwards=True)",
-        "_at_bound(xp, b, w.dtype, upwards=False)",
+        "narrow_bound(xp, b, w.dtype, upwards=True)",
+        "narrow_bound(xp, b, w.dtype, upwards=False)",
         SETS,
         BITS + "Box",
     ),

@@ -7,6 +7,7 @@ made the array in hand.
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any, TypeAlias
 
@@ -144,6 +145,13 @@ def eps(dtype: Any) -> float:
     return 2.0**-23 if dtype.itemsize == 4 else 2.0**-52
 
 
+def highest(dtype: Any) -> float:
+    """The largest finite number, as a Python number."""
+    if is_half(dtype):
+        return (2 - 2.0**-7) * 2.0**127 if "bfloat16" in str(dtype) else 65504.0
+    return float(np.finfo(np.float32 if dtype.itemsize == 4 else np.float64).max)
+
+
 def smallest(dtype: Any) -> float:
     """The smallest positive number, subnormal, as a Python number."""
     if is_half(dtype):
@@ -154,6 +162,42 @@ def smallest(dtype: Any) -> float:
 def narrow(xp: Namespace, z: Array, dtype: Any) -> Array:
     """``z`` rounded to ``dtype``, to nearest."""
     return xp.astype(z, dtype)
+
+
+def narrow_bound(xp: Namespace, bound: Array, dtype: Any, upwards: bool) -> Array:
+    """The number of ``dtype`` nearest to ``bound`` that is not below it (``upwards``), or not above it."""
+    if not is_half(dtype):
+        return xp.astype(bound, dtype)
+    top = xp.full_like(bound, highest(dtype))
+    bound = xp.where(bound > top, top, xp.where(bound < -top, -top, bound))
+    rounded = xp.astype(bound, dtype)
+    back = xp.astype(rounded, bound.dtype)
+    # 0.6 to 1.2 spacings further, and at a power of two, where they are half as wide inwards, 1.2: rounded, that is the
+    # next number in either case.
+    further = 0.6 * xp.maximum(xp.abs(back) * eps(dtype), xp.full_like(back, smallest(dtype)))
+    # Chosen before it is rounded: beyond the highest number there is none.
+    beyond = back < bound if upwards else back > bound
+    return xp.astype(xp.where(beyond, back + further if upwards else back - further, back), dtype)
+
+
+def between(low: Any, high: Any, dtype: Any) -> bool:
+    """Whether a half precision has a number in [low, high] everywhere, as far as bounds that are no tracers tell."""
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
+    if not is_half(dtype) or not all(isinstance(b, float | int | np.ndarray) for b in (low, high)):
+        return True
+    top = highest(dtype)
+    low, high = np.broadcast_arrays(np.maximum(low, -top).astype(np.float32), np.asarray(high, np.float32))
+    if np.any(low > top):
+        return False
+    if "bfloat16" not in str(dtype):
+        import array_api_compat.numpy as xp
+
+        return bool(np.all(narrow_bound(xp, low, np.dtype(np.float16), True).astype(np.float32) <= high))
+    # bfloat16 is float32 without its last 16 bits, and numpy itself has none.
+    bits = np.ascontiguousarray(np.where(low == 0, np.float32(0), low)).view(np.uint32)
+    cut = bits & np.uint32(0xFFFF0000)
+    up = np.where((low > 0) & (cut != bits), cut + np.uint32(0x10000), cut)  # cutting goes towards zero
+    return bool(np.all(up.view(np.float32) <= high))
 
 
 def narrow_inward(xp: Namespace, z: Array, dtype: Any) -> Array:
