@@ -24,6 +24,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "_extras", "_reports"),
     ("functional",),
     ("identifiers",),
+    ("_meeting",),
     ("_term", "_language"),
     ("_regularizer", "_constraint"),
     ("_sets", "_regularizers"),

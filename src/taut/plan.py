@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from taut import _cores, _term, errors, joint, layouts
+from taut import _cores, _meeting, _term, errors, joint, layouts
 from taut.constraints import Constraint
 from taut.regularizers import Acting, Regularizer
 
@@ -370,6 +370,10 @@ def bind(
     acting = []
     for layer, term in activities:
         plain, mode = _mode(f"{layer}/activity", term, "keras")
+        try:
+            _meeting.refuse_beyond(plain, jnp.dtype(jnp.float32))
+        except ValueError as error:
+            raise ValueError(f"{layer}/activity: {error}") from error
         if isinstance(term, Acting) and term.mode != "gradient":
             raise ValueError(
                 f"{layer}/activity: {_show(plain)} was asked to act as {term.mode!r}; an activity is no parameter, "

@@ -58,7 +58,10 @@ def _step_beside(term: Constraint, step: Number | None, blocks: int) -> Number |
 def _excess(w: Array, over: Array, bound: Number = 0.0) -> Array:
     """``over`` where two libraries agree that it is above 0, as a penalty's dtype; NaN stays NaN."""
     xp = namespace(w)
-    return xp.astype(xp.where(over <= matrix_sets.disagreement(real(xp, w).dtype) * bound, xp.zeros_like(over), over), widen(xp, real(xp, w)).dtype)
+    return xp.astype(
+        xp.where(over <= matrix_sets.disagreement(real(xp, w).dtype) * bound, xp.zeros_like(over), over),
+        widen(xp, real(xp, w)).dtype,
+    )
 
 
 @dataclass(frozen=True, eq=False)
