@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taut import errors
-from taut._constraint import Constraint
+from taut._constraint import Constraint, Intersection
 from taut._regularizer import Acting, Regularizer
 from taut.functional import together
 from taut.functional._axes import Axes
@@ -57,7 +57,8 @@ def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | 
     projection alone. Sets that are not convex are taken in the Euclidean metric.
 
     Raises:
-        ValueError: no exact joint step is known (see `known`), here or for a shape met later.
+        ValueError: no exact joint step is known (see `known`), here or for a shape met later; or, for weights that can be
+            looked at, constraints that have no common point.
 
     >>> import numpy as np
     >>> from taut.constraints import NonNeg
@@ -77,8 +78,11 @@ def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | 
             return term.prox(w, step, fan_in=fan_in)
         shape = shape_of(w)
         try:
-            return together.solve(w, step, (*term.parts(shape, fan_in), *constraint.parts(shape, fan_in)))
+            z = together.solve(w, step, (*term.parts(shape, fan_in), *constraint.parts(shape, fan_in)))
         except together.Unknown:
             raise ValueError(known(term, constraint, shape, fan_in)) from None
+        if isinstance(constraint, Intersection):
+            constraint.refuse_outside(z, fan_in)
+        return z
 
     return act

@@ -72,25 +72,28 @@ def real(xp: Namespace, w: Any) -> Array:
     return xp.asarray(w) if isinstance(w, (np.ndarray, np.generic)) else w
 
 
-def where_nan(w: Any) -> tuple[int, tuple[int, ...]] | None:
-    """How many entries of a concrete array are NaN, and where the first one is; None if there are none.
+def readable(w: Any) -> bool:
+    """Whether an array's values can be looked at without waiting for a device.
 
-    Nothing is known, and None is the answer, of a tracer, under torch.compile and torch.func, and of an array in a
-    device's own memory, which would have to be waited for.
+    Not of a tracer, under torch.compile and torch.func, nor of an array in a device's own memory.
     """
     if is_jax(w):
         if isinstance(w, sys.modules["jax"].core.Tracer) or not w.is_fully_addressable:
-            return None
-        if any(device.platform != "cpu" for device in w.devices()):
-            return None
-    elif is_torch(w):
+            return False
+        return all(device.platform == "cpu" for device in w.devices())
+    if is_torch(w):
         torch = sys.modules["torch"]
-        if (
-            torch.compiler.is_compiling()
-            or w.device.type != "cpu"
-            or torch._C._functorch.is_functorch_wrapped_tensor(w)
-        ):
-            return None
+        compiled = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(w)
+        return not compiled and w.device.type == "cpu"
+    return True
+
+
+def where_nan(w: Any) -> tuple[int, tuple[int, ...]] | None:
+    """How many entries of a `readable` array are NaN, and where the first one is; None if there are none."""
+    if not readable(w):
+        return None
+    if is_torch(w):
+        torch = sys.modules["torch"]
         if not w.is_floating_point() or not bool(torch.isnan(w).any()):
             return None
         w = w.detach().to(torch.float64)
