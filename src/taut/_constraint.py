@@ -131,11 +131,13 @@ class Intersection(Constraint):
     in `taut.functional.together` says where it has a closed form. Several MaxNorms over different axes are solved in
     turns, to rounding, and the result moved inside. Other convex sets are taken together by a splitting, to its
     tolerance (`taut.functional.splitting`), and the result moved inside every set: where they have room in common the
-    bounds hold exactly, where they only touch to that tolerance. Sets that are not convex have few partners (NonNeg
+    bounds hold exactly, where they only touch to that tolerance. The derivative of what is solved in turns or by a
+    splitting is not exact: do not differentiate through it. Sets that are not convex have few partners (NonNeg
     with UnitNorm or MinMaxNorm, signs and zero patterns with TopK or NM) and are refused by name with others.
 
     Raises:
-        ValueError: no projection is known, or the sets have no common point.
+        ValueError: no projection is known, or the sets have no common point (told of weights that can be looked at, and when
+            a plan is bound).
 
     >>> import numpy as np
     >>> from taut.constraints import NonNeg, UnitNorm

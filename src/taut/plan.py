@@ -10,15 +10,17 @@ One file because the plan, what it is made from and what it prints change togeth
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from taut import _cores, _meeting, _term, errors, joint, layouts
-from taut.constraints import Constraint
+from taut.constraints import Constraint, Intersection
 from taut.regularizers import Acting, Regularizer
 
 __all__ = ["Activity", "Entry", "Plan", "bind"]
@@ -88,7 +90,7 @@ class Entry:
         assert self.regularizer is not None
         return self.regularizer(w, fan_in=self.fan_in)
 
-    def step(self, w: jax.Array, size: jax.Array | float | None) -> jax.Array:
+    def step(self, w: Any, size: Any) -> Any:
         """The proximal step and the projection of one parameter, solved jointly, ``size`` being its metric."""
         prox = self.regularizer if self.mode == "proximal" else None
         if prox is None and self.constraint is None:
@@ -316,6 +318,19 @@ def _check(what: str, where: str, call: Callable[[jax.Array], Any], shape: tuple
         raise ValueError(f"{where}: {what} does not fit a parameter of shape {shape}: {error}") from error
 
 
+TRIED = 4096
+"""Weights up to which constraints are tried together when a plan is bound; larger ones are met when a model is built."""
+
+
+def _try(entry: Entry) -> None:
+    """Take one step of a parameter in numpy, where constraints that have no common point say so; compiled they cannot."""
+    w = np.random.default_rng(0).normal(size=entry.shape).astype(np.float32)
+    try:
+        entry.step(w, np.ones_like(w))
+    except ValueError as error:
+        raise ValueError(f"{entry.path}: {error}") from error
+
+
 def bind(
     parameters: Iterable[Entry],
     activities: Iterable[tuple[str, Regularizer | Acting]] = (),
@@ -331,7 +346,8 @@ def bind(
 
     Raises:
         ValueError: a mode the term does not have, a pair of terms with no known joint step, a term that needs an axis
-            on a parameter without a declared layout, a shape that does not fit. Each names the parameter.
+            on a parameter without a declared layout, a shape that does not fit, constraints that cannot all hold. Each names
+            the parameter.
     """
     if rule not in RULES:
         raise ValueError(f'terms={rule!r}: expected "exact" or "keras".')
@@ -366,6 +382,8 @@ def bind(
                 lambda w, e=entry: e.step(w, jnp.ones_like(w)),
                 entry.shape,
             )
+        if isinstance(constraint, Intersection) and math.prod(entry.shape) <= TRIED:
+            _try(entry)
         bound.append(entry)
     acting = []
     for layer, term in activities:
