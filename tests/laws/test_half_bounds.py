@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from taut.constraints import Box, Fixed, LInfBall, NonNeg, NonPositive
+from taut.constraints import Box, Constraint, Fixed, LInfBall, NonNeg, NonPositive
+from taut.functional.projections import project_box
 
 # All finite numbers of each half precision, in order.
 DTYPES = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 with np.errstate(invalid="ignore"):  # NaN among them
-    NUMBERS = {name: np.arange(2**16, dtype=np.uint16).view(dtype).astype(np.float64) for name, dtype in DTYPES.items()}
-NUMBERS = {name: np.unique(every[np.isfinite(every)]) for name, every in NUMBERS.items()}
+    EVERY = {name: np.arange(2**16, dtype=np.uint16).view(dtype).astype(np.float64) for name, dtype in DTYPES.items()}
+NUMBERS = {name: np.unique(every[np.isfinite(every)]) for name, every in EVERY.items()}
 COUNT = 4000
 
 
-def project(library: str, dtype: str, term: Box, w: np.ndarray) -> np.ndarray:
+def project(library: str, dtype: str, term: Constraint, w: np.ndarray) -> np.ndarray:
     if library == "torch":
         return term(torch.from_numpy(w.astype(np.float64)).to(getattr(torch, dtype))).to(torch.float64).numpy()
     if library == "jax":
@@ -92,4 +93,4 @@ def test_bounds_without_a_number_are_refused(dtype: str) -> None:
 
 def test_infinite_weights_come_to_the_largest_number() -> None:
     w = np.asarray([np.inf, -np.inf], np.float16)
-    np.testing.assert_array_equal(Box(-1e4, 1e6)(w), np.asarray([65504.0, -10000.0], np.float16))
+    np.testing.assert_array_equal(project_box(w, -1e4, 1e6), np.asarray([65504.0, -10000.0], np.float16))

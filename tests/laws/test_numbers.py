@@ -96,7 +96,7 @@ def test_whole_numbers_have_a_limit() -> None:
         lambda: TopK(10**400),
         lambda: NM(2, 10**19),
         lambda: GroupLasso(by=(10**19, 1)),
-        lambda: GroupLasso(by="input", groups=[[0, 1], [10**18]]),
+        lambda: GroupLasso(by="input", groups=((0, 1), (10**18,))),
     ):
         with pytest.raises(ValueError, match=r"at most|axes"):
             make()
@@ -105,7 +105,7 @@ def test_whole_numbers_have_a_limit() -> None:
 
 def test_overlapping_groups_are_found_without_comparing_all_pairs() -> None:
     with pytest.raises(ValueError, match="overlap"):
-        GroupLasso(by="input", groups=[list(range(200_000)), list(range(200_000))])
+        GroupLasso(by="input", groups=(tuple(range(200_000)),) * 2)
 
 
 def test_numbers_that_would_vanish() -> None:
