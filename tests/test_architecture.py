@@ -25,6 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("_keras_words", "layouts"),
     ("functional",),
     ("identifiers", "_own_terms"),
+    ("_meeting",),
     ("_term", "_language"),
     ("_regularizer", "_constraint"),
     ("_sets", "_regularizers"),

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
 from taut import errors, identifiers
 from taut._own_terms import by_fields
 from taut._term import MEMBER, Term, unchecked
 from taut.functional import together
 from taut.functional._axes import Axes
-from taut.functional._dtype import Array, Number, namespace, real, shape_of, widen
+from taut.functional._dtype import Array, Number, namespace, readable, real, shape_of, widen
 from taut.functional.combined import Region
 from taut.functional.splitting import tolerance
 from taut.functional.together import Part
@@ -120,6 +118,10 @@ class Constraint(Term):
         return Intersection((as_constraint(other), self)) if callable(other) else NotImplemented
 
 
+TOUCHING = 8
+"""How far outside sets that only touch may leave a point, in a splitting's tolerances."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Plain(Constraint):
     """A function ``f(w)`` as a constraint: applied as it is after each step. It cannot be saved.
@@ -152,11 +154,13 @@ class Intersection(Constraint):
     in `taut.functional.together` says where it has a closed form. Several MaxNorms over different axes are solved in
     turns, to rounding, and the result moved inside. Other convex sets are taken together by a splitting, to its
     tolerance (`taut.functional.splitting`), and the result moved inside every set: where they have room in common the
-    bounds hold exactly, where they only touch to that tolerance. Sets that are not convex have few partners (NonNeg
+    bounds hold exactly, where they only touch to that tolerance. The derivative of what is solved in turns or by a
+    splitting is not exact: do not differentiate through it. Sets that are not convex have few partners (NonNeg
     with UnitNorm or MinMaxNorm, signs and zero patterns with TopK or NM) and are refused by name with others.
 
     Raises:
-        ValueError: no projection is known, or the sets have no common point.
+        ValueError: no projection is known, or the sets have no common point (told of weights that can be looked at, and when
+            a plan is bound).
 
     >>> import numpy as np
     >>> from taut.constraints import NonNeg, UnitNorm
@@ -223,21 +227,30 @@ class Intersection(Constraint):
         parts = self.parts(shape, fan_in)
         # Where the projection is Euclidean, it is so for all the sets together.
         z = together.solve(w, step if self.metric else None, parts)
-        if self.region(shape, fan_in) is not None:
-            return z
-        xp = namespace(w)
-        w = real(xp, w)
-        z = xp.where(self.violation(w, fan_in=fan_in) <= 0, w, z)
-        if isinstance(z, np.ndarray) and float(self.violation(z, fan_in=fan_in)) > self._touching(z):
-            raise ValueError(
-                f"{errors.words(self)} have no common point for weights of shape {shape}: an entry, a sum or a norm would "
-                f"have to be at two places. Widen one of them."
-            )
+        if self.region(shape, fan_in) is None:
+            xp = namespace(w)
+            w = real(xp, w)
+            kept = xp.all(xp.stack([xp.all(p.act(w, None) == w) for p in parts]))  # by each set's own measure
+            z = xp.where(kept, w, z)
+        self.refuse_outside(z, fan_in)
         return z
 
-    def _touching(self, z: Array) -> float:
-        """How far outside a point may be where sets touch: beyond it they have no point in common."""
-        return 0.0 if self.separable else 1e3 * tolerance(z.dtype) * (1 + float(np.max(np.abs(z), initial=0.0)))
+    def refuse_outside(self, z: Array, fan_in: Axes) -> None:
+        """Refuse sets that a point which should be in all of them, as far as it can be looked at, shows to have none.
+
+        Raises:
+            ValueError: it is outside by more than sets that only touch may leave it (`splitting.tolerance`).
+        """
+        if not readable(z) or 0 in z.shape:
+            return
+        xp = namespace(z)
+        touching = 0.0 if self.separable else TOUCHING * tolerance(z.dtype) * (1 + float(xp.max(xp.abs(z))))
+        off = float(self.violation(z, fan_in=fan_in))
+        if off > touching:
+            raise ValueError(
+                f"{errors.words(self)} cannot all hold for weights of shape {shape_of(z)}: the nearest point found is "
+                f"outside one of them by {off:.2g}. They have no common point, or touch in next to none. Loosen one of them."
+            )
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
         return tuple(part for t in self.terms for part in t.parts(shape, fan_in))

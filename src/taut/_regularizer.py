@@ -155,7 +155,8 @@ class Sum(Regularizer):
 
     Its proximal map is exact for L1, L2 and L1L2 in any number beside one more penalty of any kind that depends on
     magnitudes alone (groups, OrderedL1, MCP, ...). Other convex penalties with proximal maps are taken together by a
-    splitting, to its tolerance (`taut.functional.splitting`); zeros are 0.0 there too. Sums with a member that has
+    splitting, to its tolerance (`taut.functional.splitting`); zeros are 0.0 there too, but the derivative of that map is
+    not exact. Sums with a member that has
     no proximal map have a value and a gradient; asked for a prox they say why there is none.
 
     >>> from taut.regularizers import L1, L2

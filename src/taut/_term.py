@@ -7,8 +7,6 @@ so that a new strength retraces nothing; everything else is static.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self, TypeVar
@@ -16,10 +14,9 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from taut import errors
+from taut._meeting import Check, checked_map, checked_value, is_leaf
 from taut._own_terms import by_fields, given, taking_all
-from taut.functional._dtype import shape_of, where_nan
 
-Check = Callable[[str, str, Any, Any], Any]
 T = TypeVar("T", bound="Term")
 
 _classes: list[type[Term]] = []
@@ -36,11 +33,6 @@ def number(default: Any = dataclasses.MISSING, check: Check = errors.real_number
 
 MEMBER = {"leaf": True}
 """The metadata of a field that holds a term, or a tuple of terms: a pytree branch."""
-
-
-def _is_leaf(field: dataclasses.Field[Any]) -> bool:
-    # A user's own term may write plainly `strength: float = 0.01`.
-    return bool(field.metadata.get("leaf", False)) or field.type in ("float", float)
 
 
 MAPS = {"constraint": "__call__", "regularizer": "prox"}
@@ -65,7 +57,9 @@ class Term:
                 setattr(cls, name, taking_all(cls, name, vars(cls)[name]))
         maps = MAPS.get(getattr(cls, "kind", ""), "")
         if maps in vars(cls):
-            setattr(cls, maps, _without_nan(vars(cls)[maps]))
+            setattr(cls, maps, checked_map(vars(cls)[maps]))
+        if maps == "prox" and "__call__" in vars(cls):
+            cls.__call__ = checked_value(vars(cls)["__call__"])  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls not in _registered and "jax" in sys.modules:
@@ -132,32 +126,8 @@ class Term:
         return hash((type(self), *(_hashable(getattr(self, f.name)) for f in _fields(self))))
 
 
-def refuse_nan(term: Any, w: Any) -> None:
-    """Refuse concrete weights that hold NaN; traced ones pass, and their NaN stays NaN.
-
-    Raises:
-        ValueError: NaN in an array whose values can be looked at without waiting for a device.
-    """
-    found = where_nan(w)
-    if found is not None:
-        count, first = found
-        raise ValueError(
-            f"{type(term).__name__}: {count} of the {math.prod(shape_of(w))} weights are NaN, the first at {first}; no point is "
-            f"nearest to NaN. Find the step that made it (often a learning rate that is too high), or replace it."
-        )
-
-
-def _without_nan(method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def checked(self: Any, w: Any, *given: Any, **named: Any) -> Any:
-        refuse_nan(self, w)
-        return method(self, w, *given, **named)
-
-    return checked
-
-
 def unchecked(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A term's bound ``prox`` or ``__call__`` without the search for NaN, for callers that made it, or do without."""
+    """A term's bound ``prox`` or ``__call__`` without the checks of its weights, for callers that made them."""
     plain = getattr(method, "__wrapped__", None)
     return method if plain is None else plain.__get__(method.__self__)  # type: ignore[attr-defined]
 
@@ -214,8 +184,8 @@ def flatten(term: Term) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
     """A term's numbers and inner terms, and everything else as hashable pairs."""
     if not by_fields(type(term)):  # a class of a user's own, written in Keras's way
         return (), (("", term),)
-    leaves = tuple(getattr(term, f.name) for f in _fields(term) if _is_leaf(f))
-    static = tuple((f.name, _frozen(getattr(term, f.name))) for f in _fields(term) if not _is_leaf(f))
+    leaves = tuple(getattr(term, f.name) for f in _fields(term) if is_leaf(f))
+    static = tuple((f.name, _frozen(getattr(term, f.name))) for f in _fields(term) if not is_leaf(f))
     return leaves, static
 
 
@@ -224,7 +194,7 @@ def unflatten(cls: type[T], static: tuple[tuple[str, Any], ...], leaves: Sequenc
     if not by_fields(cls):
         return static[0][1]
     term = object.__new__(cls)
-    names = [f.name for f in dataclasses.fields(cls) if _is_leaf(f)]  # type: ignore[arg-type]
+    names = [f.name for f in dataclasses.fields(cls) if is_leaf(f)]  # type: ignore[arg-type]
     for name, value in (*zip(names, leaves, strict=True), *static):
         object.__setattr__(term, name, value)
     return term
@@ -240,7 +210,7 @@ def register_with_jax() -> None:
 
         def with_keys(term: Term) -> Any:
             leaves, static = flatten(term)
-            names = [f.name for f in _fields(term) if _is_leaf(f)] if leaves else []
+            names = [f.name for f in _fields(term) if is_leaf(f)] if leaves else []
             return [(tree_util.GetAttrKey(n), v) for n, v in zip(names, leaves, strict=True)], static
 
         def rebuild(static: Any, leaves: Any, cls: type[Term] = cls) -> Term:

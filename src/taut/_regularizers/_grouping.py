@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
@@ -43,6 +44,7 @@ class Grouped(Regularizer):
             by = tuple(self.by)
             if not by or not all(errors._is_integer(b) and b > 0 for b in by):
                 raise ValueError(f"{name}(by={errors.shown(by)}): a block's shape is made of positive integers.")
+            errors.at_most(name, "by", max(by))
             object.__setattr__(self, "by", tuple(int(b) for b in by))
         elif self.by not in KINDS:
             raise ValueError(
@@ -110,12 +112,13 @@ def _as_lists(name: str, groups: Any) -> tuple[tuple[int, ...], ...]:
     else:
         lists = [g.ravel().tolist() for g in ragged]
     members = [i for g in lists for i in g]
-    twice = sorted({i for i in members if members.count(i) > 1}) if len(set(members)) != len(members) else []
+    twice = sorted(i for i, times in Counter(members).items() if times > 1)
     if twice:
         raise ValueError(
             f"{name}(groups=...): groups overlap: {errors.shown(twice)} are in more than one. Each index belongs to "
             f"one group."
         )
+    errors.at_most(name, "groups", max(members, default=0))
     if min(members, default=0) < 0 or any(not g for g in lists):
         raise ValueError(f"{name}(groups={errors.shown(groups)}): a group lists one index or more, each 0 or above.")
     return tuple(tuple(int(i) for i in g) for g in lists)
