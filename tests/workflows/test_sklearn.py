@@ -103,7 +103,7 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
     ).fit(X, CLASS)
     assert net.n_iter_ == len(net.validation_scores_) <= 20
     assert net.best_validation_score_ == max(net.validation_scores_)
-    shorter = clone(net).set_params(epochs=1 + int(np.argmax(net.validation_scores_))).fit(X, CLASS)
+    shorter = clone(net).set_params(epochs=1 + int(np.argmax(net.validation_scores_)), tol=None).fit(X, CLASS)
     assert same(shorter, net)
 
 
@@ -176,6 +176,7 @@ def test_every_parameter_reaches_the_network() -> None:
         learning_rate=0.125,
         batch_size=16,
         epochs=1,
+        tol=None,
         shuffle=False,
         random_state=0,
     ).fit(X, CLASS)
@@ -189,9 +190,11 @@ def test_every_parameter_reaches_the_network() -> None:
     assert all(plan[f"{name}/bias"].constraint is not None for name in ("dense", "dense_1", "dense_2"))
     assert net.model_.optimizer == taut.optimizers.SGD(0.125, momentum=0.9)
     assert net.model_.history.params["batch_size"] == 16
-    keras = TautRegressor(hidden=(), kernel_regularizer="l1=0.1", terms="keras", epochs=1).fit(X, NUMBER)
+    keras = TautRegressor(hidden=(), kernel_regularizer="l1=0.1", terms="keras", epochs=1, tol=None).fit(X, NUMBER)
     assert keras.model_.plan["dense/kernel"].mode == "gradient"
-    unit = TautRegressor(hidden=4, unit_regularizer={0: "group_lasso=0.1"}, unit_constraint={1: "max_norm=1"}, epochs=1)
+    unit = TautRegressor(
+        hidden=4, unit_regularizer={0: "group_lasso=0.1"}, unit_constraint={1: "max_norm=1"}, epochs=1, tol=None
+    )
     unit.fit(X, NUMBER)
     assert [e.path for e in unit.model_.plan.units] == ["dense/unit", "dense_1/unit"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,10 @@ import numpy as np
 from taut import errors
 from taut.losses import CategoricalCrossentropy, Loss
 
-__all__ = ["class_weights", "inputs", "labels", "row_weights", "split_off"]
+__all__ = ["class_weights", "inputs", "labels", "no_numbers", "row_weights", "split_off"]
+
+INT32 = np.iinfo(np.int32)
+DATES = "Turn a date into numbers first, such as the days since another date, the month or the weekday."
 
 
 def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
@@ -40,6 +44,8 @@ def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
     except Exception as error:
         raise ValueError(f"{what}: cannot be made an array ({error}); expected rows of equal length.") from error
     if array.dtype == object:
+        if (found := no_numbers(array, names)) is not None:
+            raise ValueError(f"{what}: {found}")
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError):
@@ -51,8 +57,33 @@ def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
     return array, names
 
 
+def no_numbers(data: Any, names: list[str] | None = None) -> str | None:
+    """Where ``data`` holds dates, durations or complex numbers, which numpy makes numbers of without a word; or None.
+
+    Args:
+        data: an array or a column, of objects as well.
+        names: of its columns, for the message.
+    """
+    array: np.ndarray = np.asarray(data)
+    if array.dtype.kind in "mM":
+        return f"has dtype {array.dtype}, expected real numbers. {DATES}"
+    if array.dtype.kind != "O":
+        return None
+    for index in np.ndindex(array.shape):
+        value = array[index]
+        if isinstance(value, datetime.date | datetime.timedelta | np.datetime64 | np.timedelta64):
+            return f"{_place(index, names)} is {errors.shown(value)}, expected a real number. {DATES}"
+        if isinstance(value, complex | np.complexfloating):
+            return (
+                f"{_place(index, names)} is {errors.shown(value)}, expected a real number. Complex data not supported."
+            )
+    return None
+
+
 def _place(index: tuple[int, ...], names: list[str] | None) -> str:
     """Where an entry is, in the words of a table."""
+    if not index:
+        return "the value"
     if len(index) == 1:
         return f"row {index[0]}"
     if len(index) == 2:
@@ -65,10 +96,7 @@ def _first_that_is_no_number(array: np.ndarray, names: list[str] | None) -> str:
         try:
             float(array[index])
         except (TypeError, ValueError):
-            where = f"{_place(index, names)} is" if index else "is"
-            return (
-                f"{where} {errors.shown(array[index])}, expected a number. Encode text first, fill in what is missing."
-            )
+            return f"{_place(index, names)} is {errors.shown(array[index])}, expected a number. Encode text first, fill in what is missing."
     return f"has dtype {array.dtype}, expected real numbers."
 
 
@@ -89,16 +117,18 @@ def inputs(
     *,
     what: str = "x",
     integers: bool = False,
+    table: int | None = None,
     layer: str | None = None,
 ) -> np.ndarray:
     """The rows of ``x`` as float32 (or, where ``integers`` says that the first layer may take them, int32).
 
     Args:
         row_shape: what the model was built for; None takes any.
+        table: how many rows the first layer looks up from, where it is an embedding.
         layer: the name of the first layer, for the message.
 
     Raises:
-        ValueError: no rows, NaN or infinity (naming column and row), text, or rows of another shape.
+        ValueError: a row number that the embedding does not have, no rows, NaN or infinity (naming column and row), text, or rows of another shape.
     """
     array, names = _to_numpy(x, what)
     if array.ndim == 0 or len(array) == 0:
@@ -114,12 +144,26 @@ def inputs(
         raise ValueError(f"{what}: has shape {array.shape}, expected at least one value a row.")
     _check_finite(array, what, names)
     if integers and array.dtype.kind in "iu":
+        _check_whole(array, what, names, table, layer)
         return np.ascontiguousarray(array, np.int32)
     with np.errstate(over="ignore"):
         out = np.ascontiguousarray(array, np.float32)
     if array.dtype == np.float64 and not np.isfinite(out).all():
         raise ValueError(f"{what}: holds values beyond ±3.4e38, which float32 cannot hold; scale the data first.")
     return out
+
+
+def _check_whole(
+    array: np.ndarray, what: str, names: list[str] | None, table: int | None = None, layer: str | None = None
+) -> None:
+    """Whole numbers that int32 holds, and that are rows of the embedding they are for."""
+    low, high = (int(INT32.min), int(INT32.max)) if table is None else (0, table - 1)
+    bad = (array < low) | (array > high)
+    if not bad.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    whose = "int32 holds" if table is None else f"layer {layer!r} is an embedding of {table} rows, numbered"
+    raise ValueError(f"{what}: {_place(index, names)} is {array[index]}, but {whose} {low} … {high}.")
 
 
 def _rows_of(shape: tuple[int, ...]) -> str:
@@ -141,6 +185,8 @@ def labels(y: Any, loss: Loss, output_shape: tuple[int, ...], rows: int, *, what
             out = np.ascontiguousarray(loss.check(array, output_shape))
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from None
+    if out.dtype == np.int32 and array.dtype.kind in "iu":
+        _check_whole(array, what, names)
     if out.dtype.kind == "f" and not np.isfinite(out).all():
         raise ValueError(f"{what}: holds values beyond ±3.4e38, which float32 cannot hold; scale the data first.")
     return out
@@ -192,9 +238,7 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
         classes = 2
     if balanced:
         found, counts = np.unique(numbers, return_counts=True)
-        given = {
-            int(n): len(y) / (len(found) * count) for n, count in zip(found, counts.tolist(), strict=True)
-        }
+        given = {int(n): len(y) / (len(found) * count) for n, count in zip(found, counts.tolist(), strict=True)}
     out = np.ones(len(y), np.float32)
     for label, weight in given.items():
         whole = isinstance(label, int | np.integer) and not isinstance(label, bool)

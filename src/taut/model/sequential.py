@@ -452,14 +452,25 @@ class Sequential:
         return Job(program, numbers, plan, optimizer, frozen, data, batch, Carry(params, rest, state), layout)
 
     @property
+    def _first(self) -> int:
+        """The number of the first layer that is not an Input."""
+        return next((i for i, layer in enumerate(self.layers) if type(layer).__name__ != "Input"), 0)
+
+    @property
     def _takes_integers(self) -> bool:
-        first = next((layer for layer in self.layers if type(layer).__name__ != "Input"), None)
-        return first is not None and not isinstance(first, Layer)
+        return bool(self.layers) and not isinstance(self.layers[self._first], Layer)
 
     def _rows(self, x: Any, what: str = "x", row_shape: Shape | None = None) -> np.ndarray:
         self._need_layers()
-        shape = self.input_shape if row_shape is None else row_shape
-        return adapt.inputs(x, shape, what=what, integers=self._takes_integers, layer=self._names[0])
+        first = self.layers[self._first]
+        return adapt.inputs(
+            x,
+            self.input_shape if row_shape is None else row_shape,
+            what=what,
+            integers=self._takes_integers,
+            table=first.num_embeddings if isinstance(first, nnx.Embed) else None,
+            layer=self._names[self._first],
+        )
 
     def _output(self, rows: np.ndarray) -> Shape:
         """The shape of one row of output, also of a model that is not built yet."""

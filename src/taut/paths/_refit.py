@@ -10,12 +10,9 @@ import numpy as np
 
 from taut import constraints, utils
 from taut.model import Sequential, network
-from taut.paths._blocks import Cell, Start
 from taut.paths._fresh import fresh
 from taut.paths._given import Given
-from taut.paths._memory import parsed
-from taut.paths._nets import Nets
-from taut.paths._optimum import solvable, solve
+from taut.paths._optimum import finish, solvable
 from taut.paths.varying import Varied
 
 __all__ = ["Recipe", "refit"]
@@ -61,13 +58,7 @@ def refit(
             utils.draw_seed()  # the model's; the order's is next, as in `fresh`
             new.fit(x, y, initial_epoch=start, epochs=stop, **options)
         if recipe.batch_size is None and start == first and solvable(new, new.plan):
-            job = new.prepare(x, y, None, options["sample_weight"], given.class_weight)
-            _, params, rest = new._split()
-            begin = Start({p: np.asarray(w) for p, w in params.items()}, rest)
-            cell = Cell(lambda strength: begin, 0, np.arange(job.rows, dtype=np.int32), None)
-            nets = Nets(new, job, [new.plan], [cell], None, parsed(None), job.data)
-            solve(nets)
-            network.write(new.layers, job.program.structure, next(params for _, _, params in nets.each()))
+            finish(new, new.prepare(x, y, None, options["sample_weight"], given.class_weight))
 
     if first:
         new, _ = fresh(model, seed, project=False)

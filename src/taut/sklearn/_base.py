@@ -5,19 +5,29 @@ Long because scikit-learn reads every parameter off a constructor's signature, a
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from taut import Sequential, errors, utils
-from taut.sklearn._training import LEAST_ROWS, Watch, train
+from taut.model.data import no_numbers
+from taut.sklearn._network import widths
+from taut.sklearn._training import LEAST_ROWS, Run, Watch, train
 
 __all__ = ["PARAMETERS", "Taut"]
 
+MORE = "Raise epochs or learning_rate, or scale the inputs, for instance with StandardScaler."
+EARLY = "training ended after {epochs} epochs, while the {what} was still improving. " + MORE
+FAR = (
+    "the optimum was not reached, though training went on after the epochs. Inputs of very different scales are the usual "
+    "cause: scale them, for instance with StandardScaler."
+)
 PREDICTED_ROWS = 4096  # at a time; of a sparse X, no more than these are dense
 PARAMETERS = """
     Args:
@@ -32,12 +42,14 @@ PARAMETERS = """
         dropout: the share of hidden activities that a training step leaves out, in [0, 1).
         optimizer: a name ("adam", "sgd", "adamw", "rmsprop", "adagrad") or an optimizer.
         learning_rate: > 0; None for the optimizer's own.
-        batch_size: rows a step; "auto" for all of them up to 200.
+        batch_size: rows a step; "auto" for all of them up to 200, and for all of them in a linear model. A linear model
+            that is trained on all rows at once goes on after its epochs to the optimum of its objective, if that is convex.
         epochs: the most passes over the rows.
         settle: full-batch proximal steps at the end, which settle which weights are zero.
         shuffle: whether each epoch visits the rows in a new order.
         tol, n_iter_no_change: training ends once the loss (with ``early_stopping``, the score) has not become better by
-            ``tol`` for so many epochs; a ``tol`` of None trains all epochs.
+            ``tol`` for so many epochs; of a regressor's loss ``tol`` is a share of the variance of ``y``. If it still does
+            after all ``epochs``, a ``ConvergenceWarning`` says so. A ``tol`` of None trains all epochs, without a word.
         early_stopping: hold out ``validation_fraction`` of the rows, score them after each epoch, and keep the best
             epoch's weights.
         validation_fraction: in (0, 1).
@@ -48,7 +60,8 @@ PARAMETERS = """
 
     Attributes:
         model_: the fitted `taut.Sequential`: ``model_.plan``, ``model_.save(...)``, ``taut.compact(model_)``.
-        n_iter_: epochs so far; loss_curve_: the loss, penalties included, of each; loss_: the last one.
+        n_iter_: epochs so far; loss_curve_: the loss, penalties included, of each; loss_: the last one. After Ctrl-C
+            they are those of the epochs that were trained, and ``model_`` has their weights.
         validation_scores_, best_validation_score_: where ``early_stopping``.
         coef_, intercept_: of a model without hidden layers, shaped as scikit-learn's linear models; coefs_, intercepts_:
             of all layers.
@@ -163,31 +176,53 @@ class Taut(BaseEstimator):
         if self.early_stopping and not partly:
             x, targets, weight, held_out, score = self._hold_out(x, targets, weight)
         count = 1 if partly else self._whole("epochs", self.epochs, 1)
-        tol = None if partly else self._tolerance()
-        run = train(
-            self.model_,
-            x,
-            targets,
-            weight,
-            batch_size=self._batch(len(x)),
-            epochs=range(self.n_iter_, self.n_iter_ + count),
-            shuffle=bool(self.shuffle),
-            seed=self._seed,
-            verbose=self.verbose,
-            settle=0 if partly else self._whole("settle", self.settle, 0),
-            watch=Watch(tol, self._whole("n_iter_no_change", self.n_iter_no_change, 1), -1 if score is None else 1),
-            held_out=held_out,
-            score=score,
+        tol = None if partly else self._tolerance(1.0 if self.early_stopping else self._scale(targets, weight))
+        run, watch = (
+            Run(),
+            Watch(tol, self._whole("n_iter_no_change", self.n_iter_no_change, 1), -1 if score is None else 1),
         )
-        self.n_iter_ += len(run.losses)
-        self.loss_curve_ += run.losses
-        self.loss_ = self.loss_curve_[-1]
-        if score is not None:
-            self.validation_scores_ = [*(self.validation_scores_ or []), *run.scores]
-            self.best_validation_score_ = max(self.validation_scores_)
+        try:
+            train(
+                self.model_,
+                x,
+                targets,
+                weight,
+                batch_size=self._batch(len(x)),
+                epochs=range(self.n_iter_, self.n_iter_ + count),
+                shuffle=bool(self.shuffle),
+                seed=self._seed,
+                verbose=self.verbose,
+                settle=0 if partly else self._whole("settle", self.settle, 0),
+                watch=watch,
+                held_out=held_out,
+                score=score,
+                run=run,
+                optimum=not partly and score is None,
+            )
+        finally:  # after Ctrl-C as well: what was trained is there, and is told
+            self._record(run, score is not None)
+        if run.optimum is False:
+            self._warn(FAR)
+        elif run.optimum is None and tol is not None and not watch.over:
+            self._warn(EARLY.format(epochs=count, what="loss" if score is None else "score"))
         return self
 
+    def _record(self, run: Run, scored: bool) -> None:
+        self.n_iter_ += len(run.losses)
+        self.loss_curve_ = [*self.loss_curve_, *run.losses]
+        if self.loss_curve_:
+            self.loss_ = self.loss_curve_[-1]
+        if scored and run.scores:
+            self.validation_scores_ = [*(self.validation_scores_ or []), *run.scores]
+            self.best_validation_score_ = max(self.validation_scores_)
+
+    def _warn(self, text: str) -> None:
+        warnings.warn(f"{type(self).__name__}: {text}", ConvergenceWarning, stacklevel=4)
+
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[np.ndarray, np.ndarray]:
+        _numbers_only(X, "X")
+        if isinstance(self, RegressorMixin):
+            _numbers_only(y, "y")
         checked: Any = validate_data(
             self,
             X,
@@ -235,11 +270,18 @@ class Taut(BaseEstimator):
         return x[rows], y[rows], weight, own, lambda outputs: self._score(outputs, labels)
 
     def _batch(self, rows: int) -> int:
-        return min(200, rows) if self.batch_size == "auto" else self._whole("batch_size", self.batch_size, 1)
+        few = rows if not widths(self.hidden) else 200
+        return min(few, rows) if self.batch_size == "auto" else self._whole("batch_size", self.batch_size, 1)
 
-    def _tolerance(self) -> float | None:
-        if self.tol is None or (errors.is_concrete(self.tol) and self.tol >= 0):
-            return self.tol
+    def _scale(self, targets: np.ndarray, weight: np.ndarray | None) -> float:
+        """What ``tol`` is a share of, where it is the loss that is watched."""
+        return 1.0
+
+    def _tolerance(self, scale: float) -> float | None:
+        if self.tol is None:
+            return None
+        if errors.is_concrete(self.tol) and self.tol >= 0:
+            return self.tol * scale
         raise ValueError(f"tol={self.tol!r}, expected a number ≥ 0, or None to train all epochs.")
 
     def _whole(self, name: str, value: Any, low: int) -> int:
@@ -256,6 +298,7 @@ class Taut(BaseEstimator):
 
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
+        _numbers_only(X, "X")
         x: Any = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         parts = [_dense(x[i : i + PREDICTED_ROWS]) for i in range(0, x.shape[0], PREDICTED_ROWS)]
         # At least so many rows, so that any small number is served by one program.
@@ -297,6 +340,22 @@ class Taut(BaseEstimator):
                 f"coefs_ and intercepts_."
             )
         return arrays[0]
+
+
+def _numbers_only(data: Any, what: str) -> None:
+    """Refuse dates and durations, which scikit-learn reads as the number of their ticks.
+
+    Raises:
+        ValueError: naming the column or the row.
+    """
+    columns = getattr(data, "columns", None)
+    if columns is None or callable(columns):
+        found = None if hasattr(data, "tocsr") else no_numbers(data)
+    else:
+        parts = ((name, no_numbers(data[name])) for name in columns)
+        found = next((f"column {name!r} {part}" for name, part in parts if part is not None), None)
+    if found is not None:
+        raise ValueError(f"{what}: {found}")
 
 
 def _dense(x: Any) -> np.ndarray:

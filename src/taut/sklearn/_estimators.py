@@ -94,6 +94,10 @@ class Numbers(RegressorMixin, Taut):
             raise ValueError(f"y has {outputs} columns, but the model was fitted to {self.n_outputs_}.")
         return np.asarray(y, np.float64).reshape(len(y), -1)
 
+    def _scale(self, targets: np.ndarray, weight: np.ndarray | None) -> float:
+        center = np.average(targets, axis=0, weights=weight)
+        return float(np.average(np.square(targets - center), axis=0, weights=weight).mean()) or 1.0
+
     def _network(self) -> Sequential:
         return network(self.get_params(deep=False), self.n_outputs_, None, "mse", self._metrics)
 
