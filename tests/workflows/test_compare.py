@@ -139,7 +139,7 @@ def test_ctrl_c_keeps_the_kinds_that_are_done(monkeypatch: pytest.MonkeyPatch) -
         ({"kinds": "l1"}, TypeError, "a list of names"),
         ({"noise": -1}, ValueError, "noise=-1"),
         ({"test_fraction": 1.5}, ValueError, "test_fraction=1.5"),
-        ({"test_fraction": 0.001}, ValueError, "cannot be split off"),
+        ({"test_fraction": 0.001}, ValueError, "cannot split a test part off"),
         ({"strengths": 0}, ValueError, "strengths"),
         ({"test_data": X}, TypeError, "test_data"),
         ({"groups": [1, 2]}, ValueError, "groups"),

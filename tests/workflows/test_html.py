@@ -245,7 +245,7 @@ def test_strengths_whose_weights_did_not_stay_finite_are_left_out_and_said(tmp_p
     assert data_of(page)["steps"] == 7
     assert "At 1 of 8 strengths the weights did not stay finite" in page
     path.weights["dense/bias"][:] = np.inf
-    with pytest.raises(ValueError, match="at no strength"):
+    with pytest.raises(ValueError, match="not finite at any strength"):
         page_of(path, tmp_path)
 
 
@@ -255,7 +255,7 @@ def test_a_wide_path_stays_small_and_says_what_it_left_out(tmp_path: Path) -> No
     )
     assert len(page.encode()) < 15e6
     assert "images of 24 of 512 units" in page and "the first 200 of 784" in page
-    assert "512×10 weights are drawn as" in page and "Lines for 60 of 784 inputs" in page
+    assert "512×10 weights are drawn as" in page and "The lines show 60 of 784 inputs" in page
 
 
 def test_the_page_of_a_model_is_its_audit(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ __all__ = ["train"]
 def train(
     nets: Nets, epochs: int, patience: int | None, score: Score, counted: int, seeds: int, progress: Progress
 ) -> tuple[dict[str, list[np.ndarray]], bool, bool]:
-    """The curves, (cells, strengths) an epoch; whether Ctrl-C ended the training, and whether patience did."""
+    """The curves, (cells, strengths) per epoch; whether Ctrl-C ended the training, and whether patience did."""
     record: dict[str, list[np.ndarray]] = {}
     validated = any(cell.held is not None for cell in nets.cells)
     if patience is not None and not validated:
-        raise ValueError("patience is given, but no rows are held out to watch; give folds or validation_data.")
+        raise ValueError("patience needs held-out rows to be scored on; give folds or validation_data.")
     best, since, interrupted, stopped = -np.inf, 0, False, False
     progress.start(epochs * nets.steps)
     try:

@@ -20,9 +20,9 @@ class Point:
         index: its row in the path's table.
         strengths: by entry of ``vary``.
         metric: the name of the score.
-        score: its mean over the folds (and seeds).
-        error: the standard error of that mean; NaN from a single net.
-        inputs: how many inputs the net trained on all rows keeps; None without a kernel.
+        score: the mean over folds and seeds.
+        error: the standard error of that mean; NaN for a single net.
+        inputs: how many inputs are kept by the net trained on all rows; None without a kernel.
         zeros: the share of exact zeros among the weights that are varied.
         rule: how it was chosen.
         note: what to know about the choice: scores that tie, or that do not tell the points apart; else "".
@@ -89,8 +89,8 @@ def pick(
     score = np.where(np.isnan(mean), -np.inf, mean if higher else -mean)
     if not np.isfinite(score).any():
         raise ValueError(
-            "no point has a validation score, so none can be chosen: give folds or validation_data, or refit a point of "
-            "your own, path.refit(index)."
+            "no point has a score on held-out rows, so none can be chosen. Give folds or validation_data, or name a point "
+            "yourself: path.refit(index)."
         )
     # Accuracies are fractions of few rows, and tie: among equal ones the lower loss, then the simplest.
     second = np.zeros(len(score)) if loss is None else np.where(np.isnan(loss), np.inf, loss)
@@ -100,8 +100,8 @@ def pick(
         return best
     if np.isnan(error[best]):
         raise ValueError(
-            'rule="one_se" needs a standard error, and with one fold and one seed there is none; use folds or seeds of 2 '
-            'or more, or rule="max".'
+            'rule="one_se" needs a standard error, which one fold and one seed do not give; use at least 2 folds or seeds, '
+            'or rule="max".'
         )
     near = np.flatnonzero(score >= score[best] - error[best])
     return int(near[np.lexsort((-score[near], simplicity[near]))[0]])

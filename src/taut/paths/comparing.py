@@ -40,19 +40,19 @@ DRAWS = 5  # of the noise on each test row
 
 @dataclass(eq=False)
 class Comparison:
-    """What ``taut.compare`` gives: one row a kind of term, the nets and the paths behind it.
+    """The result of ``taut.compare``: one row per kind of term, with the nets and paths behind it.
 
     Attributes:
-        rows: in the order in which they were tried.
-        metric: the score.
-        higher_is_better: of that score.
-        noise: standard deviation of the noise behind ``noisy``, in those of each input.
-        test_rows: how many rows they are measured on.
+        rows: one per kind, in the order in which they were tried.
+        metric: the name of the score.
+        higher_is_better: whether a higher score is better.
+        noise: the standard deviation of the noise for ``noisy``, as a share of each input's standard deviation.
+        test_rows: the number of test rows.
         models: by kind, the net at its best strength, trained on all rows but the test rows.
-        paths: by kind, the path that the strength was chosen from ("dropout": of the best rate).
-        feature_names: of the inputs, or None.
+        paths: by kind, the path that the strength was chosen from ("dropout": that of the best rate).
+        feature_names: names of the inputs, or None.
         interrupted: whether Ctrl-C ended it before every kind was tried.
-        seconds: how long it took.
+        seconds: the time that it took.
     """
 
     rows: list[Row]
@@ -76,15 +76,15 @@ class Comparison:
         raise KeyError(errors.unknown("kind of term", kind, [row.kind for row in self.rows]))
 
     def best(self) -> Row:
-        """The kind with the best score on the folds (never by the test rows, which only measure)."""
+        """The kind with the best score on the folds. The test rows have no part in the choice."""
         sign = 1 if self.higher_is_better else -1
         scored = [row for row in self.rows if np.isfinite(row.score)]
         if not scored:
-            raise ValueError("no kind of term has a finite score; a smaller learning rate usually puts this right.")
+            raise ValueError("no kind of term has a finite score. A smaller learning rate usually helps.")
         return max(scored, key=lambda row: sign * row.score)
 
     def table(self) -> Table:
-        """One row a kind: its term, its score on the folds with the standard error, and what was measured."""
+        """One row per kind: its term, its score on the folds with the standard error, and its scores on the test rows."""
         name = self.metric
         columns: dict[str, list[Any]] = {
             "kind": [r.kind for r in self.rows],
@@ -120,7 +120,7 @@ class Comparison:
         return "\n".join(lines)
 
     def to_html(self, file: Any, title: str | None = None) -> None:
-        """Write the comparison to one HTML file that needs nothing else: no network, no other file.
+        """Write the comparison to one self-contained HTML file.
 
         Raises:
             ModuleNotFoundError: plotly is not installed.
@@ -140,8 +140,8 @@ class Comparison:
         ]
         lead = (
             f"Each kind of term at its own best strength, chosen on held-out folds. Gap and noise are measured on "
-            f"{self.test_rows} rows that touched neither training nor choice; the noise is {self.noise:g} of each "
-            f"input's standard deviation."
+            f"{self.test_rows} test rows, which were used neither for training nor for the choice. The noise is "
+            f"{self.noise:g} of each input's standard deviation."
         )
         options = {} if title is None else {"title": title}
         _reports.writer("comparison")(
@@ -171,26 +171,27 @@ def compare(
     seed: int | None = None,
     memory: Any = None,
 ) -> Comparison:
-    """Which kind of term, and how strong: each at its own best strength on your data, in one table.
+    """Compare kinds of terms on your data, each at its own best strength, in one table.
 
     Args:
-        model: the architecture, compiled; it is not changed, and its own terms are left out.
-        x, y: rows and labels, as ``fit`` takes them.
-        kinds: which to try, out of "l1", "l2", "l1l2", "groups", "bias", "activity", "max_norm", "box", "non_neg" and
-            "dropout"; None for all. "none" is always there, as the measure of the others.
-        strengths: how many of each kind, from the largest useful one down.
+        model: the compiled architecture; it is not changed. Its own terms are left out.
+        x, y: rows and labels, as for ``fit``.
+        kinds: any of "l1", "l2", "l1l2", "groups", "bias", "activity", "max_norm", "box", "non_neg" and "dropout"; None
+            for all. "none" (no term) is always included, as the baseline.
+        strengths: how many of each kind, from the largest useful strength down.
         folds, seeds, epochs, batch_size, groups, class_weight, metric, seed, memory: see ``taut.path``.
-        rule: "max" or "one_se", by which each kind's strength is chosen.
-        test_fraction: of the rows, measured on and used for nothing else; stratified by class, whole ``groups`` together.
-        test_data: (x, y) in place of a part of the rows.
-        noise: standard deviation of the Gaussian noise of the column ``noisy``, in standard deviations of each input.
+        rule: "max" or "one_se": how each kind's strength is chosen; see ``Path.best``.
+        test_fraction: the share of the rows that is used only to measure; stratified by class, groups are not split.
+        test_data: (x, y) to measure on, in place of a part of the rows.
+        noise: for the column ``noisy``: the standard deviation of the Gaussian noise on each input, as a share of the
+            input's own.
         verbose: 0 silent, 1 a progress bar, "auto" a bar on a terminal.
 
     Returns:
-        A `Comparison`. Ctrl-C ends it after the last whole kind, and what there is is returned.
+        A `Comparison`. If interrupted with Ctrl-C, it has the kinds that were completed.
 
     Raises:
-        ValueError: a kind that there is not, a test part without rows, and everything that ``taut.path`` refuses.
+        ValueError: an unknown kind, a test part without rows, and everything that ``taut.path`` refuses.
 
     >>> import numpy as np
     >>> import taut

@@ -22,14 +22,14 @@ BY = ("strength", "inputs", "zeros")
 
 @dataclass(frozen=True, eq=False)
 class Stability:
-    """How often things are kept: the share of the (seed, fold) nets in which they are not exactly zero.
+    """How often inputs and weights are kept: the share of the (seed, fold) nets in which they are not exactly zero.
 
     Attributes:
         strengths: (strengths, entries of ``vary``).
         inputs: (strengths, inputs), of the first kernel.
         weights: by path of each varied parameter, (strengths, *shape).
         feature_names: of the inputs, or None.
-        nets: how many nets the shares are of.
+        nets: the number of nets that were counted.
 
     Reference: Meinshausen & Bühlmann, Stability selection (2010).
     """
@@ -45,8 +45,8 @@ class Stability:
 
         Args:
             threshold: in (0.5, 1].
-            at: the index of one strength; None for those that are stable at any strength but at most half of all, where
-                an input that is kept says something.
+            at: the index of one strength. None means any strength at which at most half of the inputs are kept: at
+                weaker penalties nearly every input is kept, so that being kept means nothing.
         """
         if not 0.5 < threshold <= 1:
             raise ValueError(f"threshold={threshold!r}, expected a share in (0.5, 1].")
@@ -65,26 +65,29 @@ class Path:
     Attributes:
         varied: the entries of ``vary``.
         strengths: (points, entries of ``vary``); one row of numbers is one point.
-        scores: by name ("loss", "data_loss", "penalty", the metrics, and their "val_" twins on the held-out rows),
-            (points, seeds, folds), of the final weights in inference mode. One fold where no folds were made.
-        curves: by name, (points, seeds, folds, epochs): the means over each training epoch, and "val_" twins after it.
+        scores: by name ("loss", "data_loss", "penalty", the metrics, "log_loss" of a classifier; with the prefix "val_" on
+            held-out rows), arrays of shape (points, seeds, folds): scores of the final weights in inference mode. Without
+            folds the last axis has length 1.
+        curves: by name, (points, seeds, folds, epochs): means over each training epoch; with the prefix "val_" the score
+            on held-out rows after it.
         weights: by path, (points, *shape): the nets trained on all rows with the first seed.
-        kept_inputs: (points, inputs), whether those nets use each input of the first kernel at all.
+        kept_inputs: (points, inputs), whether any weight that leaves the input in the first kernel is not zero.
         zeros: by path, (points,), the share of exact zeros in those nets.
         penalties: (points,), their penalty.
         metric: the score that points are chosen by; on held-out rows it is ``scores["val_" + metric]``.
-        higher_is_better: of that score.
-        finite: (points, seeds, folds), whether a net's weights are finite. Scores of one that is not are NaN.
-        converged: (points, seeds, folds), whether a net reached the optimum of its objective; None where that is not
-            sought (all but full batches of one layer with a convex objective).
-        seed: the first seed; net (point, seed, fold) begins and visits its rows as ``fit`` after ``set_random_seed``.
+        higher_is_better: whether a higher score is better.
+        finite: (points, seeds, folds), whether all weights of a net are finite. If not, its scores are NaN.
+        converged: (points, seeds, folds), whether a net reached the optimum of its objective; None for nets that are only
+            trained for the epochs (all but full batches of one layer with a convex objective).
+        seed: the first seed; the initial weights and the order of the rows are those of ``fit`` after
+            ``set_random_seed(seed)``.
         seeds: all of them.
         folds: (training rows, held-out rows) of each fold; empty without folds.
         epochs: how many were trained.
-        interrupted: whether Ctrl-C ended the training before its time.
-        stopped: whether ``patience`` did.
+        interrupted: whether the training was interrupted with Ctrl-C.
+        stopped: whether ``patience`` ended the training.
         feature_names: of the inputs, from a data frame's columns; or None.
-        model: the template; its weights are as they were.
+        model: a copy of the architecture that was given, with its weights at that time.
     """
 
     varied: tuple[str, ...]
@@ -146,10 +149,10 @@ class Path:
         )
 
     def table(self) -> Table:
-        """One row a point: strengths, scores with their standard errors, gap, zeros, inputs kept, penalty and norm.
+        """One row per point: strengths, scores with their standard errors, gap, zeros, inputs kept, penalty and norm.
 
-        ``gap`` is how much better the score is on the training rows than on the held-out ones; ``norm`` the L2 norm of the varied
-        weights. Zeros, inputs, penalty and norm are those of the nets trained on all rows.
+        ``gap`` is how much better the score is on the training rows than on the held-out rows; ``norm`` is the L2 norm of
+        the varied weights. Zeros, inputs, penalty and norm are those of the nets trained on all rows.
         """
         columns: dict[str, np.ndarray] = {n: self.strengths[:, i] for i, n in enumerate(self.varied)}
         names = list(dict.fromkeys([self.metric, *self._others(), self._loss]))
@@ -170,7 +173,7 @@ class Path:
         return Table(columns)
 
     def stability(self) -> Stability:
-        """In which share of the (seed, fold) nets each input and each varied weight is kept, at every point."""
+        """The share of the (seed, fold) nets in which each input and each varied weight is kept, at every point."""
         nets = len(self.seeds) * max(1, len(self.folds))
         return Stability(self.strengths, self._shares, dict(self._kept), self.feature_names, nets)
 
@@ -204,12 +207,12 @@ class Path:
             rule: "max": the best mean score; among equal ones the lowest loss without penalties. "one_se": the simplest point whose mean is within one standard error of the
                 best one's (Breiman, Friedman, Olshen & Stone, Classification and regression trees, 1984).
             by: what simpler means: "inputs" (fewer of them kept), "zeros" (more of them among the varied weights) or
-                "strength" (larger; for constraints, smaller). None means "inputs" where any point drops one, then
-                "zeros", then "strength".
+                "strength" (larger; for constraints, smaller). None means "inputs" if the points keep different numbers of
+                them, else "zeros" if their shares differ, else "strength".
 
         Raises:
-            ValueError: no rows were held out, another rule, "one_se" with a single fold and seed, a ``by`` that tells
-                the points not apart.
+            ValueError: no rows were held out, an unknown rule, "one_se" with a single fold and seed, or a ``by`` that does
+                not apply to this path.
         """
         mean, error = self.score()
         decides = None if self.metric in (self._loss, "data_loss", "loss") else self._loss
@@ -232,7 +235,7 @@ class Path:
             return -zeros
         if len(self.varied) > 1:
             raise ValueError(
-                'by="strength": several terms are varied, so no order of strengths is given; use by="zeros".'
+                'by="strength": several terms are varied, so the points have no single strength; use by="zeros".'
             )
         tighter = self._entries and "constraint" in self._entries[0].kinds(float(self.strengths[0, 0]))
         return self.strengths[:, 0] if tighter else -self.strengths[:, 0]
@@ -244,16 +247,16 @@ class Path:
 
         Args:
             point: of this path, or a row of its table.
-            debias: train it once more without the varied terms, from where it is, its exact zeros held at zero (by the
-                constraint `taut.constraints.Zeros`, which stays on the model): the support is the path's, the weights
-                are no longer shrunk. Constraints that were there before the path stay as well.
-            x, y: the rows, if they are others than the path's own.
+            debias: train once more without the varied terms, starting from these weights, with exact zeros held at zero
+                by the constraint `taut.constraints.Zeros`, which stays on the model. The same weights are zero; the
+                others are no longer shrunk. The model's own constraints stay.
+            x, y: other rows to train on than those of the path.
 
         Reference: Meinshausen, Relaxed lasso (2007), with φ = 0.
         """
         index = point.index if isinstance(point, Point) else self.point(point).index
         if isinstance(point, Point) and self.point(index).strengths != point.strengths:
-            raise ValueError(f"{point} is no point of this path; expected one of path.best() or path.point(row).")
+            raise ValueError(f"{point} is not a point of this path; expected path.best() or path.point(row).")
         assert self._recipe is not None
         numbers, terms = self.strengths[index].tolist(), self._terms[index]
         return refit(self.model, self._entries, numbers, terms, self._recipe, self.epochs, self.seed, debias, x, y)
@@ -262,7 +265,7 @@ class Path:
         """The coefficient path, and the scores against strength and sparsity: a matplotlib figure.
 
         Args:
-            file: where to save it as well; the format is the suffix's.
+            file: where to save it; the suffix gives the format.
         """
         from taut.paths._figure import draw, save
 
@@ -280,14 +283,14 @@ class Path:
         image: tuple[int, int] | None = None,
         title: str | None = None,
     ) -> None:
-        """Write the path to one HTML file that needs nothing else: a slider over the strengths moves all it shows.
+        """Write the path to one self-contained HTML file, with a slider over the strengths.
 
         Scores, what each input contributes, weights, kernels as images, training curves, active constraints, terms.
 
         Args:
-            file: where to, such as "path.html".
-            x: rows of data; the inputs' contributions are then what they do to the first layer, in its units.
-            feature_names: one name an input, in place of the path's own.
+            file: such as "path.html".
+            x: rows of data; contributions of the inputs are then measured by what they add to the first layer's outputs.
+            feature_names: one name per input, in place of the path's own.
             image: (height, width), if the inputs are the pixels of an image.
             title: the heading.
 

@@ -55,51 +55,50 @@ def path(
 ) -> Path:
     """Train one network at many strengths, for every seed and fold, side by side in one program.
 
-    Net (strength, seed, fold) is the one that ``fit`` gives on the fold's training rows right after
-    ``taut.utils.set_random_seed(seed)`` and building the same layers, up to the order of float32 sums (with
-    ``warm_up``: two fits, the first without the varied terms). Rows that are
-    held out touch no training. Besides the folds' nets, one a strength is trained on all rows, from which the
-    coefficient path is drawn.
+    The net of (strength, seed, fold) equals what ``fit`` gives on the training rows of the fold after
+    ``taut.utils.set_random_seed(seed)`` and building the same layers, up to float32 rounding (with ``warm_up``: two
+    fits, the first without the varied terms). Held-out rows are never trained on. In addition, one net per strength is
+    trained on all rows; the coefficient path shows those.
 
     Args:
-        model: the architecture, compiled; it is not changed. Its trainable layers draw new weights for each seed; layers
-            that are frozen, and modules that are not taut's, keep theirs.
-        x, y: rows and labels, as ``fit`` takes them.
-        vary: from a parameter's path, a pattern ("*/kernel"), a role ("kernel") or a layer's output ("dense/activity") to
-            a class of terms, or any function from a number to a term. It replaces the model's own term of that kind
-            there. Several entries make a grid.
-        strengths: how many to compute (from the largest useful one, just above which everything is zero, down to a
-            thousandth of it), or a list of them in ascending or descending order; for several entries also a dict.
-        folds: how many (5 by default, or none where there is validation_data; stratified by class, or by whole ``groups``),
-            a splitter of scikit-learn, pairs of row numbers, or None to hold out nothing.
+        model: the compiled architecture; it is not changed. Trainable layers get new initial weights for each seed; frozen
+            layers and modules of other libraries keep their weights.
+        x, y: rows and labels, as for ``fit``.
+        vary: a dict from a parameter's path, a pattern ("*/kernel"), a role ("kernel") or a layer's output
+            ("dense/activity") to a class of terms, or to any function from a number to a term. The term replaces the
+            model's own term of that kind. Several entries make a grid.
+        strengths: how many to compute (from the largest useful strength, at which everything is zero, down to a
+            thousandth of it), or a list in ascending or descending order; for several entries also a dict.
+        folds: how many (5 by default, none with validation_data; stratified by class, or made of whole ``groups``), a
+            scikit-learn splitter, pairs of row numbers, or None for no held-out rows.
         seeds: how many (``seed``, ``seed`` + 1, ...), or a list.
         epochs: passes over the rows.
-        batch_size: rows a step, or "full" for all of them. With "full", nets of one Dense layer whose objective is convex
-            go on after the epochs to its optimum, by accelerated proximal gradient.
+        batch_size: rows per step, or "full" for all rows. With "full", a net of one Dense layer with a convex objective
+            is trained further after the epochs, by accelerated proximal gradient, until it reaches the optimum.
         validation_data: (x, y) or (x, y, sample_weight) that points are scored on, in place of folds.
-        groups: one label a row; rows of one group are held out together.
-        sample_weight: one weight ≥ 0 a row, in training and in the scores, metrics included.
+        groups: one label per row; rows of one group are held out together.
+        sample_weight: one weight ≥ 0 per row, used in training and in all scores, metrics included.
         class_weight: {class number: weight}, or "balanced" (rows / (classes × rows of the class)), in training.
         metric: the score that points are chosen by: one of the model's metrics or of taut's ("accuracy", "mse"),
             "log_loss" of a classifier, or "data_loss", the loss without penalties. By default it is the model's first
             metric, but where that is an accuracy the log loss: accuracies tie, and hardly differ where one class is rare.
-        patience: stop once the best mean score of all points has not improved for so many epochs.
-        warm_up: epochs without the varied terms before the path's own, one net a seed and fold, from which all its
-            strengths go on. A network that is penalised hard from its first step on can lose every input before it has
-            learnt which are useful; one that knows them drops the others.
-        verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
-        seed: the first seed; drawn where it is None.
-        memory: what may be used, in bytes or as "4 GiB"; half of what is free by default. More nets than fit are trained in
-            groups.
+        patience: stop if the best mean score over all points has not improved for this many epochs.
+        warm_up: epochs without the varied terms before those of the path: one net per seed and fold, from which all its
+            strengths continue. A network with a strong penalty from the first step can lose every input before it has
+            learnt which are useful; after a warm-up it drops the others.
+        verbose: 0 silent, 1 a progress bar, 2 one line per epoch, "auto" a bar on a terminal and lines elsewhere.
+        seed: the first seed; random if None.
+        memory: the most memory to use, in bytes or as "4 GiB"; by default half of what is free. If the nets do not fit
+            together, they are trained in groups.
 
     Returns:
         A `Path`, which holds one copy of the rows (as float32), so that nothing done to them or to the model later
         changes it. If interrupted with Ctrl-C, it has the results up to the last complete epoch.
 
     Raises:
-        ValueError: ``vary`` that matches nothing (naming the nearest paths), strengths that are empty, out of order,
-            negative or not finite, folds above the smallest class or a row on both sides of one, memory for not even one
-            net (naming what is needed), and everything that ``fit`` refuses.
+        ValueError: an entry of ``vary`` matches nothing (the message lists the nearest paths); strengths are empty, out of
+            order, negative or not finite; there are more folds than rows in the smallest class, or a fold has a row on
+            both sides; the memory does not hold one net; and everything that ``fit`` refuses.
 
     >>> import numpy as np
     >>> import taut
@@ -171,9 +170,9 @@ def trained(
             raise TypeError(f'folds={folds!r}, expected a number, a splitter, pairs of row numbers, None or "auto".')
         folds = None if validation_data is not None else 5
     if folds is not None and validation_data is not None:
-        raise ValueError("folds and validation_data are both given; points are scored on one or the other.")
+        raise ValueError("folds and validation_data are both given; give one of them.")
     if groups is not None and folds is None:
-        raise ValueError("groups are given, but no folds that they could be kept together in; give folds.")
+        raise ValueError("groups are given, but no folds that they could be kept together in; give folds as well.")
     progress = Progress(verbose, epochs)
     score = Score.of(model, metric)
     job = model.prepare(rows.x, rows.y, size, rows.weight, rows.class_weight, validation_data)
@@ -263,7 +262,7 @@ def _columns(
     epochs: int,
     nets: Callable[[Sequence[Plan]], Nets],
 ) -> list[np.ndarray]:
-    """The strengths of each entry; the largest is found where only their number is given."""
+    """The strengths of each entry; the largest is computed if only a count is given."""
     out: list[np.ndarray] = []
     for one, count in zip(varied, given, strict=True):
         if not isinstance(count, int):

@@ -86,8 +86,8 @@ class Score:
         higher = getattr(own, "higher_is_better", None)
         if not isinstance(higher, bool):
             raise ValueError(
-                f"metric {name!r}: nothing says whether a higher value is better. Set higher_is_better = True or False "
-                f'on it, or choose by metric="data_loss".'
+                f"metric {name!r}: it is not known whether a higher value is better. Set the attribute higher_is_better = "
+                f'True or False on it, or give metric="data_loss".'
             )
         return cls(name, higher, name)
 

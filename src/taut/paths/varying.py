@@ -1,4 +1,4 @@
-"""What is varied along a path: names of parameters, and terms that take a number."""
+"""What a path varies: names of parameters, each with a function from a number to a term."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Varied:
 
     Attributes:
         name: what the user wrote: a path, a pattern or a role.
-        paths: the parameters (or layers' units, or activities) that it stands for; they share each strength.
+        paths: the parameters (or layers' units, or activities) that it matches; they share each strength.
         make: from a number to a term, or to a list of terms.
-        parameters: the parameters among them; of units, their kernels and biases.
+        parameters: the parameters among these; for units, their kernels and biases.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Varied:
         try:
             return self.make(float(number))
         except (TypeError, ValueError) as error:
-            raise type(error)(f"vary[{self.name!r}]: {number:g} makes no term: {error}") from error
+            raise type(error)(f"vary[{self.name!r}]: cannot make a term of the number {number:g}: {error}") from error
 
     def kinds(self, number: float) -> frozenset[str]:
         """Whether the term of this number is a "regularizer", a "constraint", or both."""
@@ -63,8 +63,8 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
             its output ("dense/activity") to a class of terms or a function from a number to a term.
 
     Raises:
-        ValueError: an entry that matches nothing (with the nearest paths), see also `distinct`.
-        TypeError: what is no dict, or no function of a number.
+        ValueError: an entry that matches nothing (the message lists the nearest paths); see also `distinct`.
+        TypeError: not a dict, or an entry that is not a function of a number.
     """
     if not isinstance(vary, Mapping) or not vary:
         raise TypeError(
@@ -87,13 +87,15 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
         if not callable(make) or isinstance(make, Regularizer | Constraint | Acting):
             raise TypeError(
                 f"vary[{name!r}]: {errors.shown(make)}, expected a class of terms or a function from a number to a "
-                f"term: taut.regularizers.L1, or lambda s: taut.regularizers.L1L2(s, s / 10). The numbers go into "
+                f"term: taut.regularizers.L1, or lambda s: taut.regularizers.L1L2(s, s / 10). Give the numbers as "
                 f"strengths."
             )
         paths = fnmatch.filter(parameters, name) or [e.path for e in entries if e.trainable and e.role == name]
         paths = paths or fnmatch.filter(made, name)
         if not paths and fnmatch.filter(frozen, name):
-            raise ValueError(f"vary[{name!r}]: its layer is frozen (trainable=False), so no term acts on it.")
+            raise ValueError(
+                f"vary[{name!r}]: this layer is frozen (trainable=False), so a term would have no effect on it."
+            )
         if not paths:
             raise ValueError(errors.unknown("parameter path, pattern or role in vary", name, [*parameters, *made]))
         parts = [part for p in paths for part in units.get(p, (p,)) if part in params]
@@ -113,8 +115,8 @@ def distinct(varied: Sequence[Varied], numbers: Sequence[float]) -> None:
             for path in one.paths:
                 if (path, kind) in taken:
                     raise ValueError(
-                        f"vary: {taken[path, kind]!r} and {one.name!r} both vary a {kind} of {path}; a parameter has "
-                        f"one. Give one entry a function that makes their sum."
+                        f"vary: {taken[path, kind]!r} and {one.name!r} both set the {kind} of {path}. Join them in one "
+                        f"entry: a function that returns their sum."
                     )
                 taken[path, kind] = one.name
 

@@ -25,8 +25,8 @@ __all__ = ["PARAMETERS", "Taut"]
 MORE = "Raise epochs or learning_rate, or scale the inputs, for instance with StandardScaler."
 EARLY = "training ended after {epochs} epochs, while the {what} was still improving. " + MORE
 FAR = (
-    "the optimum was not reached, though training went on after the epochs. Inputs of very different scales are the usual "
-    "cause: scale them, for instance with StandardScaler."
+    "training stopped before it reached the optimum. The usual cause is inputs of very different scales: scale them, for "
+    "instance with StandardScaler."
 )
 PREDICTED_ROWS = 4096  # at a time; of a sparse X, no more than these are dense
 PARAMETERS = """
@@ -34,37 +34,39 @@ PARAMETERS = """
         hidden: widths of the hidden layers; () is a linear model.
         activation: of the hidden layers, a name or a function in JAX.
         kernel_regularizer, bias_regularizer, unit_regularizer, activity_regularizer: penalties: a term
-            (`taut.regularizers.L1(0.001)`), a text ("l1=0.001 + l2=0.01"), or a dict from a layer's number (0 the first,
-            −1 the last) to one. Without a dict they go to every layer, those of activities to every hidden one.
-        kernel_constraint, bias_constraint, unit_constraint: sets that weights are kept in; likewise ("non_neg &
+            (`taut.regularizers.L1(0.001)`), a text ("l1=0.001 + l2=0.01"), or a dict from a layer's number (0 is the first,
+            −1 the last) to either. Without a dict a penalty acts on every layer; one on activities on every hidden layer.
+        kernel_constraint, bias_constraint, unit_constraint: constraints on the weights, given in the same ways ("non_neg &
             max_norm=2").
-        terms: "exact", or "keras" for every regularizer by gradient.
-        dropout: the share of hidden activities that a training step leaves out, in [0, 1).
+        terms: "exact", or "keras" to differentiate every regularizer with the loss.
+        dropout: the share of hidden activities that is left out of each training step, in [0, 1).
         optimizer: a name ("adam", "sgd", "adamw", "rmsprop", "adagrad") or an optimizer.
-        learning_rate: > 0; None for the optimizer's own.
-        batch_size: rows a step; "auto" for all of them up to 200, and for all of them in a linear model. A linear model
-            that is trained on all rows at once goes on after its epochs to the optimum of its objective, if that is convex.
-        epochs: the most passes over the rows.
-        settle: full-batch proximal steps at the end, which settle which weights are zero.
-        shuffle: whether each epoch visits the rows in a new order.
-        tol, n_iter_no_change: training ends once the loss (with ``early_stopping``, the score) has not become better by
-            ``tol`` for so many epochs; of a regressor's loss ``tol`` is a share of the variance of ``y``. If it still does
-            after all ``epochs``, a ``ConvergenceWarning`` says so. A ``tol`` of None trains all epochs, without a word.
-        early_stopping: hold out ``validation_fraction`` of the rows, score them after each epoch, and keep the best
-            epoch's weights.
-        validation_fraction: in (0, 1).
-        {class_weight}warm_start: whether ``fit`` goes on from the last one.
-        random_state: of the weights, the order and what is held out.
-        dense_limit: bytes that a sparse X may take up when ``fit`` makes it dense, in float32.
-        verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
+        learning_rate: > 0; None for the optimizer's default.
+        batch_size: rows per step. "auto" means 200 (or all rows, if there are fewer); in a linear model always all rows. A
+            linear model with a convex objective that is trained on all rows at once continues after the epochs until it
+            reaches the optimum.
+        epochs: the maximum number of passes over the rows.
+        settle: full-batch proximal steps at the end, which determine which weights are exactly zero.
+        shuffle: whether the rows are shuffled in each epoch.
+        tol, n_iter_no_change: training stops when the loss (with ``early_stopping``, the score) has not improved by ``tol``
+            for ``n_iter_no_change`` epochs. For the loss of a regressor ``tol`` is a share of the variance of ``y``. If
+            training ends before that, a ``ConvergenceWarning`` is given. With ``tol=None`` all epochs are trained, without
+            a warning.
+        early_stopping: hold out ``validation_fraction`` of the rows, score them after each epoch, and keep the weights of
+            the best epoch.
+        validation_fraction: the share of the rows held out for early stopping, in (0, 1).
+        {class_weight}warm_start: whether ``fit`` continues from the previous fit.
+        random_state: random seed for the initial weights, shuffling and the held-out rows.
+        dense_limit: the most bytes that a sparse X may take when ``fit`` converts it to a dense float32 array.
+        verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
 
     Attributes:
         model_: the fitted `taut.Sequential`: ``model_.plan``, ``model_.save(...)``, ``taut.compact(model_)``.
-        n_iter_: epochs so far; loss_curve_: the loss, penalties included, of each; loss_: the last one. After Ctrl-C
-            they are those of the epochs that were trained, and ``model_`` has their weights.
-        validation_scores_, best_validation_score_: where ``early_stopping``.
-        coef_, intercept_: of a model without hidden layers, shaped as scikit-learn's linear models; coefs_, intercepts_:
-            of all layers.
+        n_iter_: epochs trained so far; loss_curve_: the loss of each epoch, penalties included; loss_: the last of them.
+            After Ctrl-C they describe the epochs that were completed, and ``model_`` has the weights from then.
+        validation_scores_, best_validation_score_: with ``early_stopping``.
+        coef_, intercept_: of a model without hidden layers, in the shapes of scikit-learn's linear models; coefs_,
+            intercepts_: of all layers.
         n_features_in_, feature_names_in_{classes}.
 """
 
@@ -155,7 +157,7 @@ class Taut(BaseEstimator):
     # --- training -------------------------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train on rows ``X`` (dense or sparse) with labels ``y``, each row with its weight."""
+        """Train on rows ``X`` (dense or sparse) with labels ``y`` and, if given, one weight per row."""
         return self._fit(X, y, sample_weight, None, partly=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any, partly: bool) -> Any:
@@ -239,7 +241,7 @@ class Taut(BaseEstimator):
             needed = 4.0 * x.shape[0] * x.shape[1]
             if needed > self.dense_limit:
                 raise ValueError(
-                    f"X is sparse, of shape {x.shape}, and takes {needed / 1e9:.3g} GB when it is made dense; dense_limit "
+                    f"X is sparse, of shape {x.shape}, and takes {needed / 1e9:.3g} GB as a dense array; dense_limit "
                     f"allows {self.dense_limit / 1e9:.3g} GB. Raise dense_limit, or call partial_fit with fewer rows."
                 )
         return _dense(x), y
@@ -253,7 +255,7 @@ class Taut(BaseEstimator):
         if by_class is not None:
             weight = weight * by_class
         if not weight.sum() > 0:
-            raise ValueError("sample_weight: every weight is 0, expected at least one row that counts.")
+            raise ValueError("sample_weight: all weights are 0; expected at least one weight above 0.")
         return weight * (len(weight) / weight.sum())
 
     def _hold_out(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> tuple[Any, ...]:
@@ -318,7 +320,7 @@ class Taut(BaseEstimator):
 
     def _by_role(self, role: str) -> list[np.ndarray]:
         if "model_" not in vars(self):
-            raise AttributeError(f"{type(self).__name__} has no weights before it is fitted.")
+            raise AttributeError(f"{type(self).__name__} has no weights yet: call fit first.")
         return [np.array(w) for path, w in self.model_.params.items() if path.endswith(f"/{role}")]
 
     @property
@@ -336,7 +338,7 @@ class Taut(BaseEstimator):
     def _one_layer(self, arrays: list[np.ndarray]) -> np.ndarray:
         if len(arrays) != 1:
             raise AttributeError(
-                f"coef_ and intercept_ are those of a linear model, hidden=(); this one has {len(arrays)} layers: see "
+                f"coef_ and intercept_ exist only for a linear model, hidden=(); this one has {len(arrays)} layers. Use "
                 f"coefs_ and intercepts_."
             )
         return arrays[0]

@@ -31,31 +31,32 @@ SCORES = {
 }
 
 _PARAMETERS = """
-    All strengths, folds and seeds are trained side by side (`taut.path`); a strength is chosen by held-out rows, and the
-    network is trained again with it on all rows.
+    All strengths, folds and seeds are trained side by side (`taut.path`). The strength is chosen by the scores on held-out
+    rows, and the network is trained again on all rows with this strength.
 
     Args:
         hidden, activation, dropout, optimizer, learning_rate, epochs, {class_weight}random_state, dense_limit, verbose, and
-            the terms, kernel_regularizer to unit_constraint: as for {plain}. Every epoch is trained.
-        vary: what is varied: a term by name ("l1", "group_lasso"), which then acts on every kernel, or a dict from a
+            the terms, kernel_regularizer to unit_constraint: as for {plain}. All epochs are trained.
+        vary: the term whose strength is chosen: by name ("l1", "group_lasso"), to act on every kernel, or a dict from a
             parameter's path or pattern ("dense/kernel", "*/bias") to a class of terms or a function of the strength.
-        strengths: how many, from the largest useful one down, or a list of them.
-        cv: how many folds, a splitter of scikit-learn, or pairs of row numbers.
-        rule: "one_se", the simplest net within one standard error of the best; or "max", the best.
+        strengths: how many, from the largest useful strength down, or a list.
+        cv: how many folds, a scikit-learn splitter, or pairs of row numbers.
+        rule: "one_se", the simplest net whose score is within one standard error of the best; or "max", the best.
         scoring: the score on held-out rows, by scikit-learn's name or taut's: "neg_log_loss", "accuracy",
-            "neg_mean_squared_error", "neg_mean_absolute_error". None is the log loss of a classifier and the squared error
-            of a regressor.
-        by: what simpler means: "inputs", "zeros" or "strength"; None for the first of them that tells nets apart.
-        seeds: how many nets of each strength and fold.
-        batch_size: rows a step; "auto" for all of them up to 200. A linear model whose objective is convex takes all rows
-            and goes on after the epochs to the optimum.
+            "neg_mean_squared_error", "neg_mean_absolute_error". None means the log loss for a classifier and the squared
+            error for a regressor.
+        by: what simpler means: "inputs" (fewer of them used), "zeros" (more of them) or "strength" (larger); None for
+            the first of these that differs between nets.
+        seeds: how many nets for each strength and fold.
+        batch_size: rows per step. "auto" means 200 (or all rows, if there are fewer). A linear model with a convex
+            objective takes all rows and continues after the epochs until it reaches the optimum.
 
     Attributes:
-        strength_: the strength that was chosen; a dict by entry of ``vary`` where there are several.
-        point_: the point that was chosen, with its score; printed, it says when scores tie.
+        strength_: the chosen strength; a dict by entry of ``vary`` if there are several.
+        point_: the chosen point, with its score; its ``note`` says if scores tie or do not differ.
         path_: the `taut.paths.Path`: ``path_.table()``, ``path_.plot()``, ``path_.to_html(...)``.
         model_, n_iter_, loss_curve_, loss_, coef_, intercept_, coefs_, intercepts_, n_features_in_, feature_names_in_: as
-            for {plain}, of the network that was trained on all rows.
+            for {plain}, for the network that was trained on all rows.
 """
 
 
@@ -124,7 +125,9 @@ class _Chosen(Taut):
     def _say(self, full: bool, scale: float) -> None:
         """Warn if the nets have not converged."""
         if self.path_.interrupted:
-            self._warn(f"interrupted after {self.path_.epochs} epochs; the strength was chosen by those.")
+            self._warn(
+                f"interrupted after {self.path_.epochs} epochs; the strength was chosen by the scores at that time."
+            )
             return
         assert self.model_.history is not None
         if full:

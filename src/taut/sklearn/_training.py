@@ -66,7 +66,7 @@ class Run:
 def merged(rows: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Equal ``rows`` as one: sorted, the number of the first of each, their weights' sum, and which one each row is.
 
-    Rows whose weight is 0 are left out; whoever was one of them is −1.
+    Rows with zero weight are dropped; their index is −1.
     """
     kept, number = np.unique(rows, axis=0, return_inverse=True)
     number = number.reshape(-1)

@@ -29,7 +29,9 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     first = snap.first
     if first is None or not len(snap.names):
         return Panel(
-            "inputs", "Inputs", "<p>There is no kernel that reads the inputs, so nothing to weigh them by.</p>"
+            "inputs",
+            "Inputs",
+            "<p>This model has no kernel that takes the inputs, so their contributions cannot be measured.</p>",
         )
     values, kept = snap.contributions, snap.kept
     # The order stays while the slider moves: by what is shown first, then by the most that an input ever has.
@@ -40,20 +42,20 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     what += (
         ", times the input's standard deviation in the data: how much it moves the first layer."
         if snap.spread is not None
-        else "; inputs of larger units need smaller weights, so compare inputs that are scaled alike."
+        else "; compare only inputs of the same scale, because an input with larger values needs smaller weights."
     )
     if snap.image is not None:
         figures["inputs-map"] = _map(values, kept, snap.image, snap.start)
     else:
         figures["inputs-bars"] = _bars(snap, values, order[:BARS])
         if len(order) > BARS:
-            notes.append(f"Bars for {BARS} of {len(order)} inputs, the strongest at the strength shown first.")
+            notes.append(f"The bars show {BARS} of {len(order)} inputs: those that contribute most at the strength shown first.")
     if snap.steps > 1:
         figures["inputs-lines"] = _lines(snap, values, order, x, ticks or {})
         if len(order) > LINES:
-            notes.append(f"Lines for {LINES} of {len(order)} inputs, those that contribute most at any strength.")
+            notes.append(f"The lines show {LINES} of {len(order)} inputs: those that contribute most at any strength.")
     if len(order) > ROWS:
-        notes.append(f"The table of inputs has the first {ROWS} of {len(order)}.")
+        notes.append(f"The table lists the first {ROWS} of {len(order)} inputs.")
     captions = {
         "inputs-map": "Every input in its place; the stronger the colour, the more it contributes",
         "inputs-bars": "Contribution of each input",
@@ -68,7 +70,7 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     count = [[f"{int(k.sum())} of {k.size} inputs kept."] for k in kept]
     body = (
         f'<p id="inputs-count"><strong><span data-moves>{count[snap.start][0]}</span></strong> {what}</p>'
-        + key(("accent", "contribution"), ("zero", "ignored: every weight exactly zero"))
+        + key(("accent", "contribution"), ("zero", "not used: all weights exactly zero"))
         + f'<div class="grid">{places}</div><details><summary>The inputs as a table</summary>'
         + table("inputs-table", "Inputs", head, rows, steps=cells, start=snap.start)
         + "</details>"

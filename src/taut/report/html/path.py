@@ -34,7 +34,7 @@ def path_page(
     image: tuple[int, int] | None = None,
     title: str | None = None,
 ) -> None:
-    """Write the report of ``path``, what `taut.path` gives, to one HTML file that needs nothing else.
+    """Write ``path``, the result of `taut.path`, to one self-contained HTML file.
 
     Args:
         path: the path.
@@ -51,7 +51,7 @@ def path_page(
     order = np.arange(len(path))[finite]
     if not len(order):
         raise ValueError(
-            "at no strength of this path are the weights finite, so there is nothing to show; train with a smaller "
+            "the weights are not finite at any strength of this path, so there is nothing to show. Train with a smaller "
             "learning rate."
         )
     if path.strengths.shape[1] == 1:  # from weak to strong, whichever way they were given
@@ -80,7 +80,11 @@ def path_page(
     ]
     slider = _slider(path, order, scores, marks, start)
     lost = len(path) - len(order)
-    warning = "The training was interrupted, so this is the path as far as it came. " if path.interrupted else ""
+    warning = (
+        "The training was interrupted, so this path shows the results up to the last complete epoch. "
+        if path.interrupted
+        else ""
+    )
     if lost:
         warning += f"At {lost} of {len(path)} strengths the weights did not stay finite; they are left out."
     html = page(title or f"Path of {path.model.name}", _lead(path), [p for p in panels if p], slider, warning=warning)
@@ -150,7 +154,7 @@ def _lead(path: Any) -> str:
     reached = ""
     if path.converged is not None:
         reached = f" {share(int(path.converged.sum()), path.converged.size)} of the nets reached the optimum."
-    how = ", ended early because no score improved" if path.stopped else ""
+    how = ", stopped early because no score improved" if path.stopped else ""
     return (
         f'<p class="lead">Varied: {varied}. {len(path)} strengths, {seeds}{folds}, {path.epochs} epochs{how}. Scores are '
         "means over seeds and folds; the weights are those of the nets trained on all rows with the first seed."

@@ -55,10 +55,10 @@ def bounds_panel(snap: Snapshots, plans: Sequence[Plan]) -> Panel | None:
         ]
         for step in steps
     ]
-    head = ["parameter", "constraint", "on the bound", "", "outside by"]
+    head = ["parameter", "constraint", "active for", "", "violated by"]
     body = table("bounds-table", "Active constraints", head, rows, left=2, steps=cells, start=snap.start)
     words = (
-        "<p>A unit is on its bound if a push of one part in ten thousand leads out of the set. Many on the bound: the "
-        "constraint shapes the model; none: it could be left out.</p>"
+        "<p>A constraint is active for a unit if changing the unit's weights by 0.01 % would violate it. If it is active "
+        "for many units, it shapes the model; if for none, it could be left out.</p>"
     )
     return Panel("bounds", "Active constraints", body + words, {}, {"bounds-table": cells})
