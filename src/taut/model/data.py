@@ -70,20 +70,16 @@ def no_numbers(data: Any, names: list[str] | None = None) -> str | None:
     if array.dtype.kind != "O":
         return None
     for index in np.ndindex(array.shape):
-        value = array[index]
+        value, where = array[index], f"{_place(index, names)} is" if index else "is"
         if isinstance(value, datetime.date | datetime.timedelta | np.datetime64 | np.timedelta64):
-            return f"{_place(index, names)} is {errors.shown(value)}, expected a real number. {DATES}"
+            return f"{where} {errors.shown(value)}, expected a real number. {DATES}"
         if isinstance(value, complex | np.complexfloating):
-            return (
-                f"{_place(index, names)} is {errors.shown(value)}, expected a real number. Complex data not supported."
-            )
+            return f"{where} {errors.shown(value)}, expected a real number. Complex data not supported."
     return None
 
 
 def _place(index: tuple[int, ...], names: list[str] | None) -> str:
     """Where an entry is, in the words of a table."""
-    if not index:
-        return "the value"
     if len(index) == 1:
         return f"row {index[0]}"
     if len(index) == 2:
@@ -96,7 +92,10 @@ def _first_that_is_no_number(array: np.ndarray, names: list[str] | None) -> str:
         try:
             float(array[index])
         except (TypeError, ValueError):
-            return f"{_place(index, names)} is {errors.shown(array[index])}, expected a number. Encode text first, fill in what is missing."
+            where = f"{_place(index, names)} is" if index else "is"
+            return (
+                f"{where} {errors.shown(array[index])}, expected a number. Encode text first, fill in what is missing."
+            )
     return f"has dtype {array.dtype}, expected real numbers."
 
 

@@ -49,7 +49,9 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     else:
         figures["inputs-bars"] = _bars(snap, values, order[:BARS])
         if len(order) > BARS:
-            notes.append(f"The bars show {BARS} of {len(order)} inputs: those that contribute most at the strength shown first.")
+            notes.append(
+                f"The bars show {BARS} of {len(order)} inputs: those that contribute most at the strength shown first."
+            )
     if snap.steps > 1:
         figures["inputs-lines"] = _lines(snap, values, order, x, ticks or {})
         if len(order) > LINES:
