@@ -21,7 +21,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # From the ground up. A room may import the rows before its own, and itself; rooms of one row are
 # neighbours that do not know each other.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_extras", "_reports"),
+    ("errors", "_extras", "_files", "_reports"),
     ("functional",),
     ("identifiers",),
     ("_term", "_language"),
@@ -30,8 +30,9 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("regularizers", "constraints"),
     ("joint", "catalogue"),
     ("layouts",),
+    ("plans",),
     ("_cores",),
-    ("plan",),
+    ("_engine",),
     ("optimizers", "losses", "initializers", "activations", "utils"),
     ("metrics",),
     ("transforms",),
@@ -140,15 +141,15 @@ def test_a_file_says_what_it_is_and_a_long_one_says_why(file: Path) -> None:
             "from taut.regularizers import L1",
             "functional may not import regularizers",
         ),
-        ("functional/penalties.py", "def f():\n    from taut import plan", "functional may not import plan"),
+        ("functional/penalties.py", "def f():\n    from taut import plans", "functional may not import plans"),
         ("functional/penalties.py", "from ..model import Sequential", "functional may not import model"),
         ("layouts.py", "from taut import Sequential", "layouts may not import model"),
         ("losses.py", "import taut.metrics", "losses may not import metrics"),
         ("constraints.py", "import_module('taut.joint')", "constraints may not import joint"),
-        ("plan.py", "import_module(f'taut.{name}')", "hides where it points"),
+        ("plans.py", "import_module(f'taut.{name}')", "hides where it points"),
         ("_term.py", "import jax.numpy as jnp", "_term imports jax when it is itself imported"),
-        ("plan.py", "import taut", "plan may not import __init__"),
-        ("plan.py", "from taut import nowhere", "not a room of taut"),
+        ("plans.py", "import taut", "plans may not import __init__"),
+        ("plans.py", "from taut import nowhere", "not a room of taut"),
     ],
 )
 def test_a_wrong_import_is_found(tmp_path: Path, place: str, source: str, fault: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from taut import errors
-from taut._term import MEMBER, Term
+from taut._term import MEMBER, Term, unchecked
 from taut.functional import together
 from taut.functional._axes import Axes
 from taut.functional._dtype import Array, Number, namespace, real, shape_of, widen
@@ -70,9 +70,10 @@ class Constraint(Term):
             whole = self.with_nonneg()
             return None if whole is None or whole is self else whole.parts(shape, fan_in)[0]
 
+        project = unchecked(self.__call__)
         return (
             Part(
-                lambda w, step: self(w, step=step, fan_in=fan_in),
+                lambda w, step: project(w, step=step, fan_in=fan_in),
                 outside=lambda w: self.violation(w, fan_in=fan_in),
                 form=self.region(shape, fan_in),
                 convex=self.convex,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from taut import errors, identifiers
-from taut._term import MEMBER, Term
+from taut._term import MEMBER, Term, unchecked
 from taut.functional import combined, together
 from taut.functional._axes import Axes
 from taut.functional._dtype import Array, Number, shape_of
@@ -61,9 +61,10 @@ class Regularizer(Term):
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
         """What the penalty is made of, for weights of this shape, as `taut.functional.together` takes it."""
+        prox = unchecked(self.prox)
         return (
             Part(
-                lambda w, step: self.prox(w, step, fan_in=fan_in),
+                lambda w, step: prox(w, step, fan_in=fan_in),
                 form=self.shrinkage(shape, fan_in),
                 convex=self.convex,
                 separable=self.separable,

@@ -133,6 +133,12 @@ def _without_nan(method: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
+def unchecked(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A term's bound ``prox`` or ``__call__`` without the search for NaN, for callers that made it, or do without."""
+    plain = getattr(method, "__wrapped__", None)
+    return method if plain is None else plain.__get__(method.__self__)  # type: ignore[attr-defined]
+
+
 def _fields(term: Term) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(term)  # type: ignore[arg-type]
 

@@ -253,15 +253,9 @@ def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
 
 def get_all(given: Sequence[Any], loss: losses.Loss | None = None) -> tuple[Metric, ...]:
     """The metrics of a model; one whose name is taken is numbered, so that each has its own column in a History."""
-    found: dict[str, Metric] = {}
-    for identifier in given:
-        metric = get(identifier, loss)
-        name, n = metric.name, 0
-        while name in found:
-            n += 1
-            name = f"{metric.name}_{n}"
-        found[name] = metric.named(name)
-    return tuple(found.values())
+    taken: dict[str, int] = {}
+    found = [get(identifier, loss) for identifier in given]
+    return tuple(metric.named(identifiers.numbered(metric.name, taken)) for metric in found)
 
 
 def serialize(metric: Any) -> Any:

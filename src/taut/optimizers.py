@@ -25,10 +25,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from taut import errors, identifiers
+from taut import _engine, errors, identifiers
 from taut._term import Term, number
+from taut.plans import step_sizes
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optax", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+
+_engine.start()
 
 Tree = Any
 EPSILON = 1e-7  # Keras's default
@@ -163,7 +166,7 @@ class SGD(Optimizer):
         return optax.chain(*_momentum(self.momentum, self.nesterov), optax.scale(-self.learning_rate))
 
     def size(self, state: Any, moment: Any) -> Any:
-        return self.learning_rate / (1 - (0.0 if self.momentum is None else self.momentum))
+        return step_sizes.sgd(self.learning_rate, self.momentum)
 
 
 def _momentum(momentum: Any, nesterov: bool = False) -> tuple[optax.GradientTransformation, ...]:
@@ -217,8 +220,7 @@ class Adam(Optimizer):
         return state.v[path]
 
     def size(self, state: AdamState, moment: jax.Array) -> jax.Array:
-        corrected = self.learning_rate * jnp.sqrt(1 - self.beta_2**state.taken)
-        return corrected / (jnp.sqrt(moment) + self.epsilon)
+        return step_sizes.adam(self.learning_rate, state.taken, moment, self.beta_2, self.epsilon)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -265,8 +267,7 @@ class RMSprop(Optimizer):
         return state[0].nu[path]
 
     def size(self, state: Any, moment: jax.Array) -> jax.Array:
-        rate = self.learning_rate / (1 - (0.0 if self.momentum is None else self.momentum))
-        return rate / jnp.sqrt(moment + self.epsilon)
+        return step_sizes.rmsprop(self.learning_rate, moment, self.epsilon, self.momentum)
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +287,7 @@ class Adagrad(Optimizer):
         return state[0].sum_of_squares[path]
 
     def size(self, state: Any, moment: jax.Array) -> jax.Array:
-        return self.learning_rate / jnp.sqrt(moment + self.epsilon)
+        return step_sizes.adagrad(self.learning_rate, moment, self.epsilon)
 
 
 @dataclass(frozen=True, eq=False)

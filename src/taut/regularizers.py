@@ -80,6 +80,10 @@ class L2(Regularizer):
     def shrinkage(self, shape: tuple[int, ...], fan_in: Axes) -> Shrinkage:
         return Shrinkage(l2=self.l2)
 
+    def slope(self, w: Array) -> Array:
+        """The penalty's gradient, 2·l2·w, which decoupled decay takes off."""
+        return 2 * self.l2 * w
+
 
 @dataclass(frozen=True, eq=False)
 class L1L2(Regularizer):

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from taut.optimizers import Optimizer
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["StepState", "averaged", "init", "layout", "resume", "step"]
 
@@ -105,7 +105,7 @@ def init(
 
 
 def _rare(optimizer: Optimizer, plan: Plan, rare: Collection[str] | None) -> tuple[str, ...]:
-    return tuple(p for p in plan.metric_paths if optimizer.forgets and (rare is None or p in rare))
+    return tuple(p for p in plan.scaled_paths if optimizer.forgets and (rare is None or p in rare))
 
 
 def resume(
@@ -161,8 +161,8 @@ def _whole_step(
     updates = _unpack(optimizer, change, decayed)
     metric, sizes = _sizes(optimizer, plan, state, slots, gradients, patience)
     for entry in plan.acting:
-        if entry.one_step and entry.trainable:
-            update, size = _in_one_step(entry.weight(updates), entry.size(sizes))
+        if entry.one_step_size and entry.trainable:
+            update, size = _in_one_step(entry.weight(updates), entry.step_size(sizes))
             entry.put(updates, update)
             sizes |= dict.fromkeys(entry.paths, size)
     # In the parameter's own precision: with half-precision weights the update is float32.
@@ -190,7 +190,7 @@ def _sizes(
     """
     moments = _moments(optimizer, plan, slots, gradients)
     if not optimizer.forgets:
-        return state.metric, {p: optimizer.size(slots, moments[p]) for p in plan.metric_paths}
+        return state.metric, {p: optimizer.size(slots, moments[p]) for p in plan.scaled_paths}
     # The moment is kept, not the step: XLA then takes its root inside the kernel that sets the weight. Where no entry
     # is rare it has not faded, and a second array as large as the weights need not be read and written each step.
     metric = {p: jnp.where(gradients[p] != 0, moments[p], old) for p, old in state.metric.items()}
@@ -217,11 +217,11 @@ def _in_one_step(update: Array, sizes: Any) -> tuple[Array, Any]:
 def _moments(optimizer: Optimizer, plan: Plan, slots: Any, like: Params) -> dict[str, Any]:
     """The optimizer's second moment of each parameter whose step needs the metric."""
     if not _packs(optimizer, like):
-        return {p: optimizer.moment(slots, p) for p in plan.metric_paths}
+        return {p: optimizer.moment(slots, p) for p in plan.scaled_paths}
     whole = optimizer.moment(slots, PACKED)
     if whole is None:
-        return dict.fromkeys(plan.metric_paths)
-    return {p: m for p, m in _unpack(optimizer, {PACKED: whole}, like).items() if p in plan.metric_paths}
+        return dict.fromkeys(plan.scaled_paths)
+    return {p: m for p, m in _unpack(optimizer, {PACKED: whole}, like).items() if p in plan.scaled_paths}
 
 
 def averaged(plan: Plan, average: Mapping[str, Array], latest: Mapping[str, Array]) -> Params:

@@ -8,7 +8,7 @@ import numpy as np
 from taut import transforms
 from taut.constraints import NonNeg, UnitNorm
 from taut.optimizers import SGD
-from taut.plan import bind
+from taut.plans import bind
 from tests.laws.test_plan import entry
 
 

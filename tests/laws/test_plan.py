@@ -14,7 +14,7 @@ import taut
 from taut.constraints import Box, MaxNorm, NonNeg, Plain, UnitNorm
 from taut.model import engine
 from taut.optimizers import SGD, Adam
-from taut.plan import Entry, Plan, bind
+from taut.plans import Entry, Plan, bind
 from taut.regularizers import L1, L1L2, L2, GroupLasso, OrthogonalRegularizer
 
 
@@ -87,11 +87,11 @@ def test_decoupled_decay_is_twice_the_strength() -> None:
 
 
 def test_only_proximal_terms_and_coupled_convex_sets_need_the_metric() -> None:
-    assert small_plan().metric_paths == ("a/kernel", "b/kernel")
-    assert small_plan("keras").metric_paths == ()
+    assert small_plan().scaled_paths == ("a/kernel", "b/kernel")
+    assert small_plan("keras").scaled_paths == ()
     for constraint, needed in ((NonNeg(), False), (Box(-1, 1), False), (UnitNorm(), False), (MaxNorm(1.0), True)):
         plan = bind([entry("k", (3, 2), constraint=constraint)])
-        assert bool(plan.metric_paths) is needed, constraint
+        assert bool(plan.scaled_paths) is needed, constraint
 
 
 # --- modes ---------------------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_modes(term: Any, exact: str) -> None:
     kernel = entry("k", (3, 2), regularizer=term)
     assert bind([kernel])["k"].mode == exact
     keras = bind([kernel], rule="keras")["k"]
-    assert (keras.mode, keras.metric) == ("gradient", False)
+    assert (keras.mode, keras.scaled) == ("gradient", False)
 
 
 def test_modes_that_a_term_has_not_are_refused() -> None:

@@ -558,7 +558,7 @@ TRAINING = [
     ),
     Mutant(
         "model/settling.py",
-        "return plan.step({p: w[p] - s * g[p] for p in w}, dict.fromkeys(plan.metric_paths, s))",
+        "return plan.step({p: w[p] - s * g[p] for p in w}, dict.fromkeys(plan.scaled_paths, s))",
         "return {p: w[p] - s * g[p] for p in w}",
         FIT,
         "settle",

@@ -19,7 +19,7 @@ import numpy as np
 import optax
 import pytest
 
-from taut import plan, transforms
+from taut import plans, transforms
 from taut.constraints import (
     PSD,
     Box,
@@ -237,9 +237,9 @@ class OneOf(Optimizer):
         return self._pick([m.size(s, moment) + 0 * moment for m, s in zip(self.members, state, strict=True)])
 
 
-def bound(family: str) -> plan.Plan:
+def bound(family: str) -> plans.Plan:
     entries = [
-        plan.Entry(
+        plans.Entry(
             f"{k:02}",
             "kernel",
             (SIZE, SIZE),
@@ -249,7 +249,7 @@ def bound(family: str) -> plan.Plan:
         )
         for k, (r, c) in enumerate(FAMILIES[family])
     ]
-    return plan.bind(entries)
+    return plans.bind(entries)
 
 
 @cache
@@ -260,7 +260,7 @@ def trained(family: str) -> dict[str, np.ndarray]:
     terms = bound(family)
     start = terms.project({e.path: jnp.full((SIZE, SIZE), 0.1) for e in terms.entries})
 
-    def train(which: Any, terms: plan.Plan, w: Any) -> Any:
+    def train(which: Any, terms: plans.Plan, w: Any) -> Any:
         optimizer = OneOf(members=members, which=which)
         state = transforms.init(optimizer, terms, w, rare=())
 

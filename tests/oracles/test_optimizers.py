@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from taut import optimizers, transforms
-from taut.plan import Entry, Plan, bind
+from taut.plans import Entry, Plan, bind
 from taut.regularizers import L1, L2
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras")

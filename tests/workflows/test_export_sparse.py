@@ -74,5 +74,5 @@ def test_it_checks_what_it_is_given() -> None:
         def __call__(self, x: Any) -> Any:
             return x
 
-    with pytest.raises(ValueError, match=r"layer 'odd' \(Odd\) is not known to to_sparse"):
+    with pytest.raises(ValueError, match=r"to_sparse does not support layer 'odd' \(Odd\)"):
         taut.Sequential([Input((3,)), Odd()]).to_sparse()

@@ -243,7 +243,7 @@ def test_strengths_whose_weights_did_not_stay_finite_are_left_out_and_said(tmp_p
     path.weights["dense/bias"][2, 0] = np.nan
     page = page_of(path, tmp_path)
     assert data_of(page)["steps"] == 7
-    assert "At 1 of 8 strengths the weights did not stay finite" in page
+    assert "At 1 of 8 strengths the weights became infinite or NaN" in page
     path.weights["dense/bias"][:] = np.inf
     with pytest.raises(ValueError, match="not finite at any strength"):
         page_of(path, tmp_path)
@@ -365,7 +365,7 @@ def test_two_terms_at_once_are_a_map(tmp_path: Path) -> None:
     path._terms = [terms_at(path._entries, row) for row in path.strengths.tolist()]
     path.converged = path.finite
     page = page_of(path, tmp_path)
-    assert "100 % of the nets reached the optimum" in page
+    assert "100 % of the networks reached the optimum" in page
     found = data_of(page)
     chart = found["charts"]["scores-grid"]
     plotly.Figure(painted(chart["data"]), painted(chart["layout"]))

@@ -416,7 +416,11 @@ def test_bad_strengths(strengths, message) -> None:
         ({"vary": {"dens/kernel": regularizers.L1}}, ValueError, "Did you mean 'dense/kernel'"),
         ({"vary": {"dense/kernel": regularizers.L1(0.1)}}, TypeError, "a class of terms or a function"),
         ({"vary": regularizers.L1}, TypeError, "expected a dict from a path"),
-        ({"vary": {"dense/kernel": regularizers.L1, "kernel": regularizers.L2}}, ValueError, "both set the regularizer"),
+        (
+            {"vary": {"dense/kernel": regularizers.L1, "kernel": regularizers.L2}},
+            ValueError,
+            "both set the regularizer",
+        ),
         ({"vary": {"dense/kernel": lambda s: 3}}, TypeError, "3 is no term"),
         ({"folds": 60}, ValueError, "folds=60, but class . has only .* Use folds="),
         ({"folds": 1}, ValueError, "folds=1, expected at least 2"),

@@ -1,12 +1,8 @@
 """Model files: everything comes back to the bit, a damaged or hostile file does no harm, and a crash loses nothing."""
 
 import copy
-import errno
 import json
-import os
 import stat
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
@@ -211,43 +207,7 @@ def test_a_named_activation_is_saved(tmp_path) -> None:
         taut.activations.register("relu", steep)
 
 
-# --- atomic -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("call", ["fsync", "replace", "chmod"])
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
-def test_a_crash_while_saving_leaves_the_old_file(call, error, tmp_path, monkeypatch) -> None:
-    path = tmp_path / "m.taut"
-    old, new = net(seed=1), net(seed=2)
-    old.save(path)
-    before = path.read_bytes()
-
-    def crash(*arguments, **keywords):
-        raise error
-
-    monkeypatch.setattr(os, call, crash)
-    with pytest.raises(type(error)):
-        new.save(path)
-    monkeypatch.undo()
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["m.taut"]  # and nothing temporary beside it
-    assert_same(weights(taut.load_model(path)), weights(old))
-    new.save(path)
-    assert_same(weights(taut.load_model(path)), weights(new))
-
-
-def test_a_process_killed_while_it_writes_leaves_the_old_file(tmp_path) -> None:
-    path = tmp_path / "m.taut"
-    files.write(path, {"a": np.ones(3)}, "old")
-    program = (
-        "import os, sys, numpy as np\n"
-        "from taut.model import files\n"
-        "os.replace = lambda *a: os.kill(os.getpid(), 9)\n"
-        "files.write(__import__('pathlib').Path(sys.argv[1]), {'a': np.zeros(3)}, 'new')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
-    assert done.returncode == -9
-    assert files.read(path)[1] == "old"
+# --- where it goes: test_files.py holds what is true of every file --------------------------------------------------------
 
 
 def test_a_file_is_written_as_any_other(tmp_path) -> None:

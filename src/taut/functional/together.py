@@ -36,7 +36,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
-from taut.functional import combined, splitting
+from taut.functional import combined, eager, splitting
 from taut.functional._dtype import Array, Namespace, Number, namespace, narrow, number, real, shape_of, widen
 from taut.functional.combined import Region, Shrinkage
 from taut.functional.proximal import elastic_step
@@ -127,6 +127,27 @@ def solve(w: Array, step: Number | None, parts: Sequence[Part]) -> Array:
     elif len(parts) > 1 and not all(p.metric for p in parts):
         step = _smallest(w, step)
     return _route(list(parts), one=step is None or len(shape_of(step)) == 0)(w, step)
+
+
+def bound(parts: Sequence[Part]) -> Solve:
+    """`solve` for these parts, as a function ``(w, step) -> w`` whose rule is looked for once."""
+    given = list(parts)
+    shrinkage, region = _forms(given)
+    if shrinkage is not None and combined.why_not(shrinkage, region) is None:
+        return eager.ready(shrinkage if _acts(shrinkage) else None, region)
+    sets = [p for p in given if p.outside is not None]
+    by_entry = len(given) == 1 or all(p.metric for p in given)
+    routes: dict[tuple[bool, bool], Solve] = {}
+
+    def go(w: Array, step: Number | None) -> Array:
+        if step is not None and not by_entry:
+            step = _smallest(w, step)
+        kind = step is None, step is None or len(shape_of(step)) == 0
+        if kind not in routes:
+            routes[kind] = _route(sets if step is None else given, one=kind[1])
+        return routes[kind](w, step)
+
+    return go
 
 
 def _route(parts: list[Part], one: bool, splits: bool = True) -> Solve:

@@ -2,7 +2,7 @@
 
 from taut.model.compacting import Compaction, compact
 from taut.model.history import History
-from taut.model.saving import ModelFileError, load_model
+from taut.model.loading import ModelFileError, load_model
 from taut.model.sequential import Sequential
 from taut.model.training import NonFiniteError
 

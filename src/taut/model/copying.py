@@ -1,8 +1,8 @@
 """Copies of a model: ``copy.deepcopy`` and ``pickle``.
 
-A pickle holds what a model file holds, tensors and plain data, because layers hold compiled functions, which cannot be
-pickled. A deep copy is made of the objects themselves, so that it also copies what no file can name (a loss or an
-activation of a user's own).
+A pickle holds what a model file holds, arrays and plain data, because layers hold compiled functions, which cannot be
+pickled. A deep copy copies the objects themselves, so it also works for a user's own functions (a loss, an activation),
+which a file cannot hold.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from flax import nnx
 
-from taut.model import saving
+from taut.model import loading, plain, saving
 
 if TYPE_CHECKING:
     from taut.model.sequential import Sequential
@@ -22,7 +22,7 @@ __all__ = ["deep", "reduced"]
 
 
 def deep(model: Sequential, memo: dict[int, Any]) -> Sequential:
-    """A model that shares nothing with ``model`` that either could change."""
+    """A copy of ``model``; a change to one does not change the other."""
     twin = object.__new__(type(model))
     memo[id(model)] = twin
     layers = nnx.clone(list(model.layers))
@@ -41,14 +41,14 @@ def deep(model: Sequential, memo: dict[int, Any]) -> Sequential:
 
 
 def reduced(model: Sequential) -> tuple[Any, ...]:
-    """How pickle makes the model again.
+    """What pickle stores, and the function that makes the model again.
 
     Raises:
-        TypeError: something that a model file cannot name: a function of a user's own.
+        TypeError, ValueError: what a model file cannot hold, such as a user's own function.
     """
     tensors, body = saving.parts(model)
     return _restored, (body, tensors)
 
 
 def _restored(body: str, tensors: dict[str, np.ndarray]) -> Sequential:
-    return saving.rebuilt(body, tensors)
+    return loading.rebuild(plain.parse(body), tensors)

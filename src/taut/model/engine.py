@@ -23,7 +23,7 @@ from taut.losses import Loss
 from taut.metrics import Metric
 from taut.model.network import Outputs, Structure, apply
 from taut.optimizers import Optimizer
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Carry", "Data", "Numbers", "Order", "Program", "Sums", "loop", "measure", "predict", "run"]
 

@@ -18,7 +18,7 @@ from flax import nnx
 
 from taut import activations, identifiers, layouts
 from taut.layers import Layer, Select
-from taut.plan import Entry
+from taut.plans import Entry
 
 __all__ = ["Structure", "apply", "build", "entries", "name_layers", "split", "write"]
 
@@ -42,22 +42,17 @@ class Structure:
 
 def name_layers(layers: Sequence[Any]) -> tuple[str, ...]:
     """A name for each layer: its own, or its class's in snake case, numbered as Keras does from the second on."""
-    names: list[str] = []
-    for i, layer in enumerate(layers):
-        first = next((j for j in range(i) if layers[j] is layer), None)
-        if first is not None:  # a shared layer: one set of weights, one name
-            names.append(names[first])
+    names: dict[int, str] = {}  # of each layer, by identity: a shared layer is one set of weights, with one name
+    taken: dict[str, int] = {}
+    for layer in layers:
+        if id(layer) in names:
             continue
         own = getattr(layer, "name", None)
         base = own if isinstance(own, str) and own else identifiers.snake_case(type(layer).__name__)
-        name, n = base, 0
-        while name in names:
-            if own == base:
-                raise ValueError(f"two layers are named {base!r}; names must be unique within a model.")
-            n += 1
-            name = f"{base}_{n}"
-        names.append(name)
-    return tuple(names)
+        if own == base and base in taken:
+            raise ValueError(f"two layers are named {base!r}; names must be unique within a model.")
+        names[id(layer)] = identifiers.numbered(base, taken)
+    return tuple(names[id(layer)] for layer in layers)
 
 
 def build(layers: Sequence[Any], names: Sequence[str], input_shape: Shape, source: Callable[..., np.ndarray]) -> Shape:

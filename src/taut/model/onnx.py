@@ -1,6 +1,6 @@
-"""A model as an ONNX graph, which other programs and languages run.
+"""Export of a model to ONNX, which other programs and languages can run.
 
-Only what a file can say is written: the layers and activations of the table here; anything else is refused by name.
+The layers and activations listed here can be exported; for any other, the error names it.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flax import nnx
 
-from taut import _extras, activations
+from taut import _extras, _files, activations
 from taut.layers import Activation, Dense, Dropout, Flatten, Input, Select
-from taut.model import files
+from taut.model.files import check_name
 
 if TYPE_CHECKING:
     from taut.model.sequential import Sequential
@@ -28,7 +27,7 @@ IR = 8
 
 
 class _Graph:
-    """Nodes and constants, one after the other; ``value`` names what the last one gave."""
+    """Nodes and constants in order; ``value`` is the name of the last node's output."""
 
     def __init__(self, onnx: Any) -> None:
         self.onnx = onnx
@@ -101,15 +100,18 @@ ACTIVATIONS: dict[str, Callable[[_Graph, str], str]] = {
 def export(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Write ``model`` to ``path`` as ONNX: input "x" (rows, ...), output "y" (rows, ...), float32, any number of rows.
 
-    ``model.metadata`` goes along as JSON, an entry each, so column names and classes are in the file.
+    Each entry of ``model.metadata`` is stored as JSON in a property of the ONNX model, so that column names and classes are
+    in the file.
 
     Raises:
         ModuleNotFoundError: onnx is not installed.
-        ValueError: a layer or an activation that the table here does not have, by name.
+        ValueError: a layer or an activation that cannot be exported (the message names it), or a name that belongs to
+            another format.
     """
     onnx = _extras.require("onnx", "exporting to ONNX", extra="export")
     _extras.require("onnx.helper", "exporting to ONNX", extra="export")
     model._need_built()
+    check_name(path, "onnx")
     graph = _Graph(onnx)
     for layer, name in zip(model.layers, model._names, strict=True):
         _layer(graph, layer, name)
@@ -135,7 +137,7 @@ def export(model: Sequential, path: str | os.PathLike[str]) -> None:
     proto.ir_version = IR
     helper.set_model_props(proto, {key: json.dumps(value) for key, value in model.metadata.items()})
     onnx.checker.check_model(proto, full_check=True)
-    files.put(Path(path), proto.SerializeToString(deterministic=True))
+    _files.put(path, proto.SerializeToString(deterministic=True), "model.onnx")
 
 
 def _layer(graph: _Graph, layer: Any, name: str) -> None:
@@ -159,8 +161,8 @@ def _layer(graph: _Graph, layer: Any, name: str) -> None:
         _activate(graph, layer.activation, name, x)
     else:
         raise ValueError(
-            f"layer {name!r} ({kind.__name__}) has no form in ONNX here; known are Dense, Flatten, Activation, Dropout, "
-            f"Select, Input and nnx.Linear. Replace it, or export the part of the model before it."
+            f"layer {name!r} ({kind.__name__}) cannot be exported to ONNX; supported are Dense, Flatten, Activation, Dropout, "
+            f"Select, Input and nnx.Linear. Replace the layer, or export the layers before it as a model of their own."
         )
 
 
@@ -169,6 +171,6 @@ def _activate(graph: _Graph, activation: Any, name: str, x: str) -> None:
     if known not in ACTIVATIONS:
         shown = known or getattr(activation, "__name__", type(activation).__name__)
         raise ValueError(
-            f"layer {name!r}: the activation {shown!r} has no form in ONNX here; known are {', '.join(ACTIVATIONS)}."
+            f"layer {name!r}: the activation {shown!r} cannot be exported to ONNX; supported are {', '.join(ACTIVATIONS)}."
         )
     graph.value = ACTIVATIONS[known](graph, x)

@@ -23,7 +23,7 @@ from taut.model.engine import Carry, Data, Numbers, Program
 from taut.model.history import History
 from taut.model.progress import Progress, show
 from taut.model.training import Job, Totals, Trainer, train
-from taut.plan import Plan, bind
+from taut.plans import Plan, bind
 from taut.regularizers import Acting
 
 if TYPE_CHECKING:
@@ -58,11 +58,13 @@ class Sequential:
     True
     """
 
-    def __init__(self, layers: Sequence[Any] | None = None, name: str = "sequential") -> None:
+    def __init__(
+        self, layers: Sequence[Any] | None = None, name: str = "sequential", *, _seed: int | None = None
+    ) -> None:
         self.name = name
         self.layers: list[Any] = []
         self.metadata: dict[str, Any] = {}
-        self.seed = utils.draw_seed()
+        self.seed = utils.draw_seed() if _seed is None else _seed  # given by a file: reading one draws nothing
         self.history: History | None = None
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
@@ -79,8 +81,7 @@ class Sequential:
             raise TypeError(
                 f"Sequential: layers={type(layers).__name__}, expected a list: Sequential([Dense(10), ...])."
             )
-        for layer in layers or ():
-            self.add(layer)
+        self._extend(list(layers or ()))
 
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
@@ -99,17 +100,24 @@ class Sequential:
 
     def add(self, layer: Any) -> None:
         """Put ``layer`` on top; it is built at once where its input's shape is known."""
-        if not isinstance(layer, nnx.Module):
-            raise TypeError(f"layer {layer!r}: expected a taut layer (taut.layers.Dense, ...) or a Flax NNX module.")
+        self._extend([layer])
+
+    def _extend(self, layers: list[Any]) -> None:
+        """Put ``layers`` on top and build them together: a build looks at the whole model."""
+        for layer in layers:
+            if not isinstance(layer, nnx.Module):
+                raise TypeError(
+                    f"layer {layer!r}: expected a taut layer (taut.layers.Dense, ...) or a Flax NNX module."
+                )
         before = self.input_shape, self.output_shape
-        self.layers.append(layer)
+        self.layers += layers
         try:
-            if self.input_shape is None:
+            if self.input_shape is None and self.layers:
                 self.input_shape = getattr(self.layers[0], "input_shape", None)
             if self.input_shape is not None:
                 self.build(self.input_shape)
         except Exception:
-            self.layers.pop()
+            del self.layers[len(self.layers) - len(layers) :]
             self.input_shape, self.output_shape = before
             raise
 
@@ -217,6 +225,14 @@ class Sequential:
             term = attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
+        reached = {e.path for e in entries} | {f"{name}/activity" for name in structure.names}
+        for path, terms in self._attached.items():
+            if path not in reached and any(term is not None for term in terms.values()):
+                raise ValueError(
+                    f"terms were attached to {path!r}, which this model no longer has: a layer was renamed or taken out. "
+                    f"Give the layer that name back, or attach the terms before you change it. The model has "
+                    f"{', '.join(sorted(reached))}."
+                )
         asked = (entries, activities, rule)
         bound = self._bound  # read once: another thread may replace it
         if bound is not None and bound[0] == asked:
@@ -268,8 +284,8 @@ class Sequential:
 
     def _check_metric(self, plan: Plan) -> None:
         assert self.optimizer is not None
-        if plan.metric_paths and not self.optimizer.has_size:
-            entry = next(e for e in plan.acting if e.trainable and e.metric)
+        if plan.scaled_paths and not self.optimizer.has_size:
+            entry = next(e for e in plan.acting if e.trainable and e.scaled)
             term = entry.regularizer if entry.mode == "proximal" else entry.constraint
             raise ValueError(
                 f"{entry.path}: {term} needs the optimizer's effective step, which is not known for "
@@ -444,7 +460,7 @@ class Sequential:
         optimizer = self.optimizer.prepared()
         program, numbers = self._program(structure, plan, optimizer, loss)
         layout = transforms.layout(optimizer, params)
-        rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.metric_paths else ()
+        rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.scaled_paths else ()
         if fresh or self._state is None or self._state[0] != layout:
             state = transforms.init(optimizer, plan, params, rare)
         else:
@@ -610,7 +626,17 @@ class Sequential:
     # --- files -------------------------------------------------------------------------------------------------------
 
     def save(self, path: Any) -> None:
-        """Write the model to one safetensors file, atomically: weights, architecture, terms, optimizer, history."""
+        """Write the model to one safetensors file, atomically: weights, architecture, terms, optimizer, history.
+
+        Args:
+            path: the file, such as "model.taut". A name in ``.keras`` or ``.h5`` gives a warning, since Keras cannot open
+                the file; a name of another format, such as ``.onnx``, is refused.
+
+        Raises:
+            TypeError, ValueError: something that a file cannot hold (a user's own function, NaN weights, metadata that is
+                not plain JSON), or a name of another format. Nothing is written.
+            OSError: the file cannot be written; what was there before is unchanged.
+        """
         from taut.model.saving import save
 
         save(self, path)

@@ -23,14 +23,13 @@ import jax.numpy as jnp
 
 from taut.model import engine
 from taut.model.engine import Data, Numbers, Program
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["settle"]
 
 Array = jax.Array
 BLOCK = 4096  # rows of one gradient; larger data are summed block by block
 HALVINGS = 30
-SMOOTH = ("gradient", "decoupled")
 FIRST_STEP = 1.0
 
 
@@ -46,7 +45,7 @@ def _smooth(program: Program, plan: Plan, frozen: Any, rest: Any, data: Data, pa
         return (engine.data_loss(program, outputs, batch) + plan.activity_penalty(outputs.layers)) * (size / rows)
 
     whole = rows // BLOCK
-    total = plan.penalty(params, modes=SMOOTH)
+    total = plan.smooth_penalty(params)
     if whole:
         blocks = jax.checkpoint(partial(block, size=BLOCK))  # type: ignore[call-arg]
         total, _ = jax.lax.scan(lambda sum_, i: (sum_ + blocks(i * BLOCK), None), total, jnp.arange(whole))
@@ -75,7 +74,7 @@ def _settle(
         f, g = value_and_gradient(w)
 
         def candidate(s: Array) -> Any:
-            return plan.step({p: w[p] - s * g[p] for p in w}, dict.fromkeys(plan.metric_paths, s))
+            return plan.step({p: w[p] - s * g[p] for p in w}, dict.fromkeys(plan.scaled_paths, s))
 
         def refused(state: tuple[Array, Any, Array]) -> Array:
             s, z, tries = state

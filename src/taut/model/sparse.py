@@ -1,8 +1,8 @@
-"""Prediction on the CPU with the zeros of unstructured sparsity left out, where that is faster.
+"""Prediction on the CPU that skips zero weights, where that is faster.
 
-A Dense kernel whose share of non-zeros is at most `DENSITY` is kept as a SciPy CSR matrix, the others stay dense; both
-multiply in numpy, block by block of rows; where no kernel is sparse, the model itself predicts. Whole dead units and inputs are cut out first (`taut.compact`), so what counts
-is the density of what is left.
+Units and inputs without effect are cut out first (`taut.compact`). Of what is left, a Dense kernel is kept as a SciPy CSR
+matrix if its share of non-zeros is at most `DENSITY`; the other kernels stay dense. Rows are predicted in blocks, by numpy
+and SciPy. If no kernel is sparse, the compacted model predicts as usual.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["DENSITY", "FEWEST", "SparseModel"]
 
 DENSITY = 0.03
-"""Share of non-zeros up to which CSR is used. One thread of SciPy stands against a BLAS that uses all cores and whole
-vectors: benchmarks/sparse.py measures from which density on it wins, and keeps the record."""
+"""Largest share of non-zeros for which CSR is used. SciPy multiplies on one thread, dense BLAS on all cores with vector
+instructions; benchmarks/sparse.py measures below which density SciPy is faster."""
 FEWEST = 1 << 14
-"""Entries that a kernel needs for it: below, the calls cost more than the products."""
+"""Smallest number of entries of a kernel for which CSR is used: in smaller ones the calls cost more than the products."""
 BLOCK = 256  # rows at a time, so that the activities of a block stay in the cache
 
 Array = np.ndarray
@@ -117,16 +117,18 @@ class _Product:
 
 
 class SparseModel:
-    """What ``model.to_sparse()`` gives: prediction alone, equal to the model's to 1e-6; print it for what was decided.
+    """A copy of a model for prediction only, made by ``model.to_sparse()``; its outputs agree with the model's to 1e-6.
+
+    Printed, it shows for each kernel whether it is kept sparse.
 
     Args:
-        model: built.
-        density: the share of a kernel's entries that are not zero up to which it is kept sparse.
-        fewest: entries that a kernel needs to be kept sparse.
+        model: a model that has weights.
+        density: a kernel is kept sparse if at most this share of its entries is not zero.
+        fewest: a kernel is kept sparse only if it has at least this many entries.
 
     Raises:
         ModuleNotFoundError: SciPy is not installed.
-        ValueError: a layer kind that is not known here, by name.
+        ValueError: a layer that it does not support; the message names it.
 
     >>> import numpy as np
     >>> import taut
@@ -163,8 +165,8 @@ class SparseModel:
                 steps += [_Product(name, kept(kernel.T), bias, share), _activation(layer.activation)]
             else:
                 raise ValueError(
-                    f"layer {name!r} ({kind.__name__}) is not known to to_sparse; known are Dense, Flatten, Activation, "
-                    f"Dropout, Select and Input. Use model.predict."
+                    f"to_sparse does not support layer {name!r} ({kind.__name__}); it supports Dense, Flatten, Activation, "
+                    f"Dropout, Select and Input. Use model.predict instead."
                 )
         self._steps = steps
         self._whole = None if any(isinstance(s, _Product) and s.sparse for s in steps) else small

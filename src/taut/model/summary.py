@@ -14,11 +14,14 @@ __all__ = ["summary"]
 
 
 def summary(model: Sequential) -> str:
-    """Layers, output shapes and parameter counts, then the audit of terms."""
+    """Layers, output shapes and parameter counts, followed by the plan: which term acts where."""
     names = network.name_layers(model.layers)
     if not model.built:
         rows = [(n, type(layer).__name__, "not built", "?") for n, layer in zip(names, model.layers, strict=True)]
-        return _table(model.name, rows) + "\nNot built yet: the input's shape is unknown."
+        return (
+            _table(model.name, rows)
+            + "\nNot built yet: the shape of the input is unknown. Give the first layer input_shape=(n,), or call build or fit."
+        )
     params = model.params
     rows = []
     shape = model.input_shape

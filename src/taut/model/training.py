@@ -15,7 +15,7 @@ from taut.model.engine import Carry, Data, Numbers, Order, Program
 from taut.model.history import History
 from taut.model.progress import Progress
 from taut.optimizers import Optimizer
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Job", "NonFiniteError", "Totals", "Trainer", "epoch_order"]
 

@@ -14,7 +14,7 @@ from taut.model.training import Job
 from taut.paths._blocks import Cell, Start
 from taut.paths._fresh import fresh
 from taut.paths._nets import Nets
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Begin", "Chosen"]
 

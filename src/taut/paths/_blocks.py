@@ -22,7 +22,7 @@ from taut.model.training import Job
 from taut.paths import _program
 from taut.paths._memory import human
 from taut.paths._program import Fixed, Split
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Block", "Cell", "Start", "Work", "activations"]
 
@@ -102,7 +102,7 @@ class Work:
             by_plan.setdefault(jax.tree.structure(plan), []).append(i)
         out: list[tuple[list[int], list[int]]] = []
         for strengths in by_plan.values():
-            metric = bool(self.plans[strengths[0]].metric_paths)
+            metric = bool(self.plans[strengths[0]].scaled_paths)
             by_rows: dict[Any, list[int]] = {}
             for i, cell in enumerate(self.cells):
                 held = None if cell.held is None else len(cell.held)
@@ -160,7 +160,7 @@ class Work:
         cells = cells + cells[-1:] * (tall - len(cells))
         strengths = strengths + strengths[-1:] * (wide - len(strengths))
         job, plan = self.job, self.plans[strengths[0]]
-        rare = self._rare(self.cells[cells[0]]) if plan.metric_paths else ()
+        rare = self._rare(self.cells[cells[0]]) if plan.scaled_paths else ()
         program, _ = self.model._program(job.program.structure, plan, job.optimizer, job.program.loss)
         columns = zip(*(jax.tree.leaves(self.plans[s]) for s in strengths), strict=True)
         numbers = [np.stack([np.asarray(n, np.float32) for n in column]) for column in columns]

@@ -16,7 +16,7 @@ from taut.model.sequential import EVALUATION_ROWS
 from taut.model.training import CHUNK_SECONDS, Job, epoch_order
 from taut.paths import _program
 from taut.paths._blocks import Block, Cell, Start, Work, activations
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Nets"]
 

@@ -33,7 +33,7 @@ from taut.paths._memory import parsed
 from taut.paths._nets import Nets
 from taut.paths._program import Split
 from taut.paths.largest import is_convex
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["curvature", "finish", "solvable", "solve"]
 
@@ -114,7 +114,7 @@ def _steps(
         gradient = jax.grad(smooth)
         first = gradient(jax.tree.map(jnp.zeros_like, net[0]))
         scale = jnp.maximum(net[4], jnp.max(jnp.stack([jnp.max(jnp.abs(a)) for a in first.values()])))
-        sizes = dict.fromkeys(plan.metric_paths, size)
+        sizes = dict.fromkeys(plan.scaled_paths, size)
 
         def step(_: Any, state: Any) -> Any:
             w, v, t, _, _ = state

@@ -19,7 +19,7 @@ from taut import transforms
 from taut.model import engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
 from taut.paths._devices import AXIS, mesh_over
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Split", "measure", "over_nets", "ready", "run", "share_out"]
 

@@ -29,7 +29,7 @@ from taut.layers import Activation, Dense, Flatten, Input
 from taut.model import Sequential, settling
 from taut.model.training import Job
 from taut.paths.varying import Varied, plan_at
-from taut.plan import Entry, Plan
+from taut.plans import Entry, Plan
 
 __all__ = ["Trial", "is_convex", "largest"]
 

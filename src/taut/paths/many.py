@@ -22,7 +22,7 @@ from taut import utils
 from taut.model import Sequential, engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
 from taut.paths._devices import AXIS, mesh_over
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["Many", "train_many"]
 

@@ -27,7 +27,7 @@ from taut.paths.largest import Trial, largest
 from taut.paths.result import Path
 from taut.paths.scoring import Score, collect
 from taut.paths.varying import Varied, distinct, plan_at, plan_with, plan_without, resolve, terms_at
-from taut.plan import Plan
+from taut.plans import Plan
 
 __all__ = ["path", "trained"]
 

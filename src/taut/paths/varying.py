@@ -14,7 +14,7 @@ from taut import errors
 from taut.constraints import Constraint
 from taut.model import Sequential, network
 from taut.model.sequential import _sort_terms
-from taut.plan import Plan
+from taut.plans import Plan
 from taut.regularizers import Acting, Regularizer
 
 __all__ = ["Varied", "distinct", "plan_at", "plan_with", "plan_without", "resolve", "terms_at"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from taut.constraints import Constraint, Intersection
-from taut.plan import Entry, Plan
+from taut.plans import Entry, Plan
 
 __all__ = ["BoundRow", "bounds_table", "on_bound"]
 

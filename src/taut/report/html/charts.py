@@ -31,7 +31,7 @@ GAP = -128  # no cell at all: transparent
 
 
 def layout(**more: Any) -> Json:
-    """Plotly's layout, without decoration, movable by nobody: a finger on a chart scrolls the page."""
+    """Plotly's layout without decoration, zoom or pan: a touch on a chart scrolls the page."""
     return {
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",

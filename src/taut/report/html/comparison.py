@@ -54,7 +54,7 @@ def comparison(
 
 def _check(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
-        raise ValueError("a comparison of nothing: expected at least one row.")
+        raise ValueError("there is nothing to compare: got no rows, expected at least one row.")
     for i, row in enumerate(rows):
         for key in row:
             if key not in KEYS:
@@ -73,7 +73,7 @@ def _values(rows: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
 
 
 def _scores(rows: Sequence[Mapping[str, Any]], metric: str) -> Panel:
-    """A point a kind, with its standard error: what overlaps the best one is as good as it, for all that is known."""
+    """One point for each kind, with its standard error; a kind whose interval overlaps the best one's may be as good."""
     score, error = _values(rows, "score"), np.nan_to_num(_values(rows, "error"))
     kinds = [row["kind"] for row in rows]
     trace: Json = {
@@ -107,7 +107,7 @@ def _scores(rows: Sequence[Mapping[str, Any]], metric: str) -> Panel:
     )
     words = f"{metric} on held-out rows of {len(rows)} kinds of term, best first; the table below has the numbers."
     chart = Chart([trace], layout, words, [], 70 + 26 * len(rows))
-    caption = f"{name(metric)} on held-out rows, ± one standard error; the band is the best one's"
+    caption = f"{name(metric)} on held-out rows, ± one standard error; the band is that of the best kind"
     return Panel("scores", "Scores", figure("comparison-scores", chart, caption), {"comparison-scores": chart})
 
 
@@ -124,9 +124,9 @@ def _sentences(rows: Sequence[Mapping[str, Any]]) -> Panel | None:
 
 
 def _rest(rows: Sequence[Mapping[str, Any]], metric: str) -> Panel | None:
-    """What else tells them apart, in the same order."""
+    """Gap, robustness to noise and sparsity of each kind, in the same order."""
     captions = {
-        "gap": "Gap: rows trained on minus held-out rows",
+        "gap": "Gap: the score on training rows minus that on held-out rows",
         "noise": f"{name(metric)} with noise on the inputs",
         "sparsity": "Share of weights that are exactly zero",
     }
@@ -149,7 +149,7 @@ def _rest(rows: Sequence[Mapping[str, Any]], metric: str) -> Panel | None:
         more: Json = {"tickformat": ".0%", "range": [0, 1.04]} if key == "sparsity" else {}
         layout = charts.layout(bargap=0.4, xaxis=charts.axis(nticks=5, **more), yaxis=_down(kinds))
         place = f"comparison-{key}"
-        words = f"{key} of {len(rows)} kinds of term, a bar each; the table below has the numbers."
+        words = f"{key} of {len(rows)} kinds of term, one bar each; the table below has the numbers."
         figures[place] = Chart([bars], layout, words, [], 50 + 22 * len(rows))
         body += figure(place, figures[place], caption)
     return Panel("behaviour", "Behaviour", f'<div class="grid">{body}</div>', figures) if figures else None

@@ -43,7 +43,7 @@ def curves_panel(curves: Mapping[str, np.ndarray], start: int = 0) -> Panel | No
     body = (
         key(("quiet", "training"), ("accent", "validation"))
         + f'<div class="grid">{body}</div>'
-        + table("curves-table", "Training, at its ends", head, rows, steps=cells, start=start)
+        + table("curves-table", "Training: the first and the last epoch", head, rows, steps=cells, start=start)
     )
     return Panel("curves", "Training curves", body, figures, {"curves-table": cells}, notes)
 
@@ -82,7 +82,7 @@ def _chart(base: str, curves: Mapping[str, np.ndarray], places: np.ndarray, star
             data, moves, {"type": "scatter", "mode": "lines", "line": line, "hovertemplate": hover, "x": x}, mean, start
         )
     layout = charts.layout(xaxis=charts.axis("epoch", nticks=6, rangemode="tozero"), yaxis=charts.axis(nticks=5))
-    words = f"{base} of training and validation after each epoch; the table below has its ends."
+    words = f"{base} of training and validation after each epoch; the table below has the first and the last epoch."
     return Chart(data, layout, words, [{"data": m} for m in moves] if len(moves) > 1 else [], 230)
 
 

@@ -19,7 +19,7 @@ ROWS = 200
 
 
 def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, object] | None = None) -> Panel:
-    """A map of the pixels or a bar an input, and a table; along a path also a line an input.
+    """A map of the pixels, or one bar for each input, and a table; along a path also one line for each input.
 
     Args:
         snap: the weights.
@@ -29,9 +29,7 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     first = snap.first
     if first is None or not len(snap.names):
         return Panel(
-            "inputs",
-            "Inputs",
-            "<p>This model has no kernel that takes the inputs, so their contributions cannot be measured.</p>",
+            "inputs", "Inputs", "<p>No kernel reads the inputs, so their contributions cannot be computed.</p>"
         )
     values, kept = snap.contributions, snap.kept
     # The order stays while the slider moves: by what is shown first, then by the most that an input ever has.
@@ -40,9 +38,9 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     figures: dict[str, Chart] = {}
     what = "The norm of the weights that leave each input through " + name(first.path)
     what += (
-        ", times the input's standard deviation in the data: how much it moves the first layer."
+        ", times the input's standard deviation in the data: how much the input changes the first layer's output."
         if snap.spread is not None
-        else "; compare only inputs of the same scale, because an input with larger values needs smaller weights."
+        else "; an input measured in larger numbers needs smaller weights, so compare only inputs on the same scale."
     )
     if snap.image is not None:
         figures["inputs-map"] = _map(values, kept, snap.image, snap.start)
@@ -59,7 +57,7 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     if len(order) > ROWS:
         notes.append(f"The table lists the first {ROWS} of {len(order)} inputs.")
     captions = {
-        "inputs-map": "Every input in its place; the stronger the colour, the more it contributes",
+        "inputs-map": "Each input at its place in the image; a stronger colour means a larger contribution",
         "inputs-bars": "Contribution of each input",
         "inputs-lines": "Contribution of each input at every strength",
     }

@@ -1,7 +1,7 @@
 """One file that needs nothing else: the style, the numbers, plotly and a few lines of script, in one page.
 
-The page's own policy forbids every request and every script but those two, by their digests: should a name
-ever slip through its escaping, it still would not run.
+The page's own policy forbids every request, and every script but those two, which it names by their digests. So text
+from a model or a table cannot run as a script, even if it were not escaped.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
+from taut import _files
 from taut._extras import require
 from taut.report.html.escape import escape, script_json
 from taut.report.html.parts import Panel, moving
@@ -92,8 +91,8 @@ def page(title: str, lead: str, panels: Sequence[Panel], slider: Slider | None =
 <nav aria-label="Sections"><ul>{links}</ul></nav></header>
 {_slider(slider) if slider is not None else ""}
 <main id="main" tabindex="-1">
-<noscript><p class="warning">This page draws with its own script, which is switched off here. The tables are
-complete; the charts and the slider are not shown.</p></noscript>
+<noscript><p class="warning">This page draws its charts with a script, and scripts are switched off here. The
+tables are complete; the charts and the slider are not shown.</p></noscript>
 {sections}
 {_notes(notes)}
 </main>
@@ -118,7 +117,7 @@ def _notes(notes: Sequence[str]) -> str:
         return ""
     rows = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return (
-        '<section id="summarised" aria-labelledby="summarised-title"><h2 id="summarised-title">What was summarised</h2>'
+        '<section id="summarised" aria-labelledby="summarised-title"><h2 id="summarised-title">What is not shown in full</h2>'
         f"<ul>{rows}</ul></section>"
     )
 
@@ -140,29 +139,8 @@ def _slider(slider: Slider) -> str:
 
 
 def write(path: str | os.PathLike[str], html: str) -> None:
-    """Put the page in place whole: what was there stays until the new one is complete.
-
-    Raises:
-        FileNotFoundError, IsADirectoryError: a path that cannot be written to; the message says what to do.
-    """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}. Make it first.")
-    if target.is_dir():
-        raise IsADirectoryError(
-            f"cannot write {target}: it is a folder. Name a file, such as {target / 'report.html'}."
-        )
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(html)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's is 0600
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write the page whole or not at all; see `taut._files.put`."""
+    _files.put(path, html.encode(), "report.html")
 
 
 def _resource(name: str) -> str:

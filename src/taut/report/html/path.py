@@ -1,4 +1,4 @@
-"""The page of a path: one slider over its strengths, which moves everything that the strength decides."""
+"""The page of a path: a slider chooses the strength, and everything that depends on it changes with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from taut.paths.choice import mean_and_error
 from taut.paths.varying import plan_with
-from taut.plan import Plan
+from taut.plans import Plan
 from taut.report.html.curves import curves_panel
 from taut.report.html.escape import clean, name
 from taut.report.html.grid import grid_chart
@@ -81,12 +81,12 @@ def path_page(
     slider = _slider(path, order, scores, marks, start)
     lost = len(path) - len(order)
     warning = (
-        "The training was interrupted, so this path shows the results up to the last complete epoch. "
-        if path.interrupted
-        else ""
+        "The training was interrupted: this page shows what had been trained by then. " if path.interrupted else ""
     )
     if lost:
-        warning += f"At {lost} of {len(path)} strengths the weights did not stay finite; they are left out."
+        warning += (
+            f"At {lost} of {len(path)} strengths the weights became infinite or NaN; those strengths are not shown."
+        )
     html = page(title or f"Path of {path.model.name}", _lead(path), [p for p in panels if p], slider, warning=warning)
     write(file, html)
 
@@ -153,10 +153,10 @@ def _lead(path: Any) -> str:
     seeds = f"{len(path.seeds)} seed{'s' if len(path.seeds) > 1 else ''}"
     reached = ""
     if path.converged is not None:
-        reached = f" {share(int(path.converged.sum()), path.converged.size)} of the nets reached the optimum."
-    how = ", stopped early because no score improved" if path.stopped else ""
+        reached = f" {share(int(path.converged.sum()), path.converged.size)} of the networks reached the optimum."
+    how = ", ended early because no score improved" if path.stopped else ""
     return (
         f'<p class="lead">Varied: {varied}. {len(path)} strengths, {seeds}{folds}, {path.epochs} epochs{how}. Scores are '
-        "means over seeds and folds; the weights are those of the nets trained on all rows with the first seed."
+        "means over seeds and folds; the weights are those of the networks trained on all rows with the first seed."
         f"{reached}</p>"
     )

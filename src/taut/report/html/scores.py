@@ -110,12 +110,12 @@ def scores_panel(
     kinds = {step: "best" if i == 0 else "simplest" for i, (_, step) in reversed(list(enumerate(scores.marks)))}
     marks = [kinds.get(step, "") for step in range(len(x))]
     held = bool(np.isfinite(scores.held).any())
-    legend = [("quiet", "rows trained on"), *([("accent", "held-out rows, ± one standard error")] if held else [])]
+    legend = [("quiet", "training rows"), *([("accent", "held-out rows, ± one standard error")] if held else [])]
     legend += [(sign, words) for (_, words), sign in zip(_told(scores), SIGNS, strict=False)]
     body = (
         key(*legend)
         + f'<div class="grid">{places}</div><details><summary>The path as a table</summary>'
-        + table("path-table", "The path, a row a strength", head, rows, marks=marks)
+        + table("path-table", "The path: one row for each strength", head, rows, marks=marks)
         + "</details>"
     )
     return Panel("scores", "Scores", body, figures)
@@ -134,7 +134,7 @@ def _against_strength(scores: Scores, x: Sequence[float], ticks: Json, start: in
             "y": numbers(scores.training),
             "line": {"color": "@quiet", "width": 1.5},
             "marker": {"size": 4, "color": "@quiet"},
-            "hovertemplate": "rows trained on: %{y:.4g}" + told,
+            "hovertemplate": "training rows: %{y:.4g}" + told,
         }
     ]
     shown = np.isfinite(scores.held)
@@ -160,18 +160,20 @@ def _against_strength(scores: Scores, x: Sequence[float], ticks: Json, start: in
         shapes=[cursor(x[start])],
     )
     steps: list[Json] = [{"layout": {"shapes": [cursor(place)]}} for place in x]
-    words = f"{scores.metric} on the rows trained on and on held-out rows, at every strength; the table below has the numbers."
+    words = (
+        f"{scores.metric} on training rows and on held-out rows, at every strength; the table below has the numbers."
+    )
     return Chart(data, layout, words, steps, 280, jump=True)
 
 
 def _told(scores: Scores) -> list[tuple[int, str]]:
-    """The steps that stand out, each with all that it stands out for."""
+    """The steps that are marked, each with every reason for its mark."""
     steps = dict.fromkeys(step for _, step in scores.marks)
     return [(step, ", ".join(words for words, other in scores.marks if other == step).capitalize()) for step in steps]
 
 
 def _marks(scores: Scores, x: Sequence[float]) -> list[Json]:
-    """Told apart by their shapes, not by colour; the legend has their words."""
+    """Marks differ in shape, not only in colour; the legend explains them."""
     return [
         {
             "type": "scatter",
@@ -218,5 +220,7 @@ def _against_sparsity(scores: Scores, sparsity: np.ndarray, start: int) -> Chart
         xaxis=charts.axis(scores.sparsity_name, rangemode="tozero", nticks=7), yaxis=charts.axis(nticks=5)
     )
     steps: list[Json] = [{"data": {"1": {"x": [a], "y": [b]}}} for a, b in zip(across, up, strict=True)]
-    words = f"{scores.metric} against {scores.sparsity_name}, a point a strength; the table below has the numbers."
+    words = (
+        f"{scores.metric} against {scores.sparsity_name}, one point for each strength; the table below has the numbers."
+    )
     return Chart(data, layout, words, steps, 280, jump=True)

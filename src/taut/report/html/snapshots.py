@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from taut.plan import Entry
+from taut.plans import Entry
 from taut.report.numbers import ignored_inputs, input_norms
 
 __all__ = ["Snapshots", "input_names"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from taut.plan import Plan
+from taut.plans import Plan
 from taut.report.bounds import bounds_table
 from taut.report.html.escape import escape
 from taut.report.html.parts import Panel, number, share, table
@@ -32,7 +32,7 @@ def terms_panel(plans: Sequence[Plan], start: int = 0) -> Panel:
 
 
 def bounds_panel(snap: Snapshots, plans: Sequence[Plan]) -> Panel | None:
-    """How many units or entries of each constraint sit on its bound; None without constraints.
+    """For how many units or entries each constraint is active; None without constraints.
 
     Args:
         snap: the weights.
@@ -58,7 +58,7 @@ def bounds_panel(snap: Snapshots, plans: Sequence[Plan]) -> Panel | None:
     head = ["parameter", "constraint", "active for", "", "violated by"]
     body = table("bounds-table", "Active constraints", head, rows, left=2, steps=cells, start=snap.start)
     words = (
-        "<p>A constraint is active for a unit if changing the unit's weights by 0.01 % would violate it. If it is active "
-        "for many units, it shapes the model; if for none, it could be left out.</p>"
+        "<p>A constraint is active for a unit (or an entry) if changing its weights by 0.01 % would violate it. If it is "
+        "active for many, it shapes the model; if for none, it could be left out.</p>"
     )
     return Panel("bounds", "Active constraints", body + words, {}, {"bounds-table": cells})

@@ -1,4 +1,4 @@
-"""The weights: a row a parameter, a histogram a kernel, and the kernels as images."""
+"""The weights: one row for each parameter, a histogram for each kernel, and the kernels as images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIDE = 224  # cells along one side of a matrix: more than a page has room for
 
 
 def weights_panel(snap: Snapshots) -> Panel:
-    """How many zeros, how large, how many units without any weight; and histograms."""
+    """Zeros, ranges and idle units of each parameter, and histograms of the weights."""
     head = [
         "parameter",
         "shape",
@@ -63,7 +63,7 @@ def weights_panel(snap: Snapshots) -> Panel:
 
 def _left_out(what: str, kernels: int) -> list[str]:
     return (
-        [f"The first {DRAWN} of {kernels} kernels have {what}; the table lists all of them."] if kernels > DRAWN else []
+        [f"Of {kernels} kernels the first {DRAWN} have {what}; the table has all of them."] if kernels > DRAWN else []
     )
 
 
