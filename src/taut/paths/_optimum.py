@@ -64,7 +64,7 @@ def proximal(plan: Plan) -> Plan:
     entries = [
         e
         if e.regularizer is None and e.constraint is None
-        else dataclasses.replace(e, mode=None if e.regularizer is None else "proximal", metric=True)
+        else dataclasses.replace(e, mode=None if e.regularizer is None else "proximal", scaled=True)
         for e in plan.entries
     ]
     return dataclasses.replace(plan, entries=tuple(entries))
