@@ -183,7 +183,9 @@ def test_arguments_of_fit(model, case) -> None:
 
 
 def test_class_weight_needs_classes(model) -> None:
-    assert_refused(model, TypeError, ["class_weight='balanced'", "a dict"], lambda m: fit(m, class_weight="balanced"))
+    assert_refused(
+        model, TypeError, ["class_weight='even'", "a dict", "balanced"], lambda m: fit(m, class_weight="even")
+    )
     regression = taut.Sequential([layers.Dense(1, input_shape=(3,))])
     regression.compile("sgd", "mse")
     with pytest.raises(ValueError, match=r"not one class a row.*sample_weight"):

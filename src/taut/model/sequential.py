@@ -259,16 +259,25 @@ class Sequential:
         structure, params, _ = self._split()
         return self._bind(structure, params, self.terms)
 
-    def _bind(self, structure: network.Structure, params: network.Params, rule: str) -> Plan:
-        acting = entries.entries(self.layers, structure, params, self._attached)
+    def _bind(
+        self,
+        structure: network.Structure,
+        params: network.Params,
+        rule: str,
+        attached: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Plan:
+        """The plan with the model's own attached terms, or with others; others leave no trace on the model."""
+        own = attached is None
+        attached = self._attached if attached is None else attached
+        acting = entries.entries(self.layers, structure, params, attached)
         activities = []
         for name, layer in held.activity_layers(self.layers, structure.names).items():
             term = getattr(layer, "activity_regularizer", None)
-            term = self._attached.get(f"{name}/activity", {}).get("regularizer", term)
+            term = attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
         reached = {e.path for e in acting} | {f"{name}/activity" for name in structure.names}
-        for path, terms in self._attached.items():
+        for path, terms in attached.items():
             if path not in reached and any(term is not None for term in terms.values()):
                 raise ValueError(
                     f"terms were attached to {path!r}, which this model no longer has: a layer was renamed or taken out. "
@@ -276,9 +285,13 @@ class Sequential:
                     f"{', '.join(sorted(reached))}."
                 )
         asked = (acting, activities, rule)
-        if self._bound is None or self._bound[0] != asked:  # binding traces every term once
-            self._bound = asked, bind(acting, activities, rule=rule)
-        return self._bound[1]
+        bound = self._bound  # read once: another thread may replace it
+        if bound is not None and bound[0] == asked:
+            return bound[1]
+        plan = bind(acting, activities, rule=rule)  # traces every term once
+        if own:
+            self._bound = asked, plan
+        return plan
 
     def _changed(self, layer: Any, argument: str, act: bool) -> None:
         """A layer of this model was given a term late, or was frozen or not: the plan takes it in, the weights obey it.
@@ -432,7 +445,7 @@ class Sequential:
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         settle: int = 0,
@@ -449,7 +462,7 @@ class Sequential:
             validation_split: the fraction of the *last* rows that is held out.
             validation_data: (x, y) or (x, y, sample_weight), measured after each epoch.
             shuffle: whether each epoch visits the rows in a new order.
-            class_weight: {class number: weight}.
+            class_weight: {class number: weight}, or "balanced" (rows / (classes × rows of the class)).
             sample_weight: one weight ≥ 0 a row.
             initial_epoch: the number of the first epoch, for training that goes on.
             settle: full-batch proximal-gradient steps at the end. Minibatches are noisy, so no method identifies
@@ -521,7 +534,7 @@ class Sequential:
         y: Any,
         batch_size: int | None = 32,
         sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
         validation_data: Any = None,
     ) -> Job:
         """A training run that has not begun: checked data, the compiled program's arguments, a fresh optimizer state.
@@ -543,7 +556,7 @@ class Sequential:
         job = self._job(loss, data, min(size, len(data.x)), fresh=True)
         return dataclasses.replace(job, validation=held)
 
-    def _weighted(self, data: Data, class_weight: Mapping[int, float]) -> Data:
+    def _weighted(self, data: Data, class_weight: Mapping[int, float] | str) -> Data:
         """``data``, each row's weight times its class's."""
         sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
         by_class = adapt.class_weights(class_weight, data.y, self._output(data.x)[-1] if sparse else None)
@@ -571,14 +584,25 @@ class Sequential:
         return Job(program, numbers, plan, optimizer, frozen, data, batch, carry, layout, programs)
 
     @property
+    def _first(self) -> int:
+        """The number of the first layer that is not an Input."""
+        return next((i for i, layer in enumerate(self.layers) if type(layer).__name__ != "Input"), 0)
+
+    @property
     def _takes_integers(self) -> bool:
-        first = next((layer for layer in self.layers if type(layer).__name__ != "Input"), None)
-        return first is not None and not isinstance(first, Layer)
+        return bool(self.layers) and not isinstance(self.layers[self._first], Layer)
 
     def _rows(self, x: Any, what: str = "x", row_shape: Shape | None = None) -> np.ndarray:
         self._need_layers()
-        shape = self.input_shape if row_shape is None else row_shape
-        return adapt.inputs(x, shape, what=what, integers=self._takes_integers, layer=self._names[0])
+        first = self.layers[self._first]
+        return adapt.inputs(
+            x,
+            self.input_shape if row_shape is None else row_shape,
+            what=what,
+            integers=self._takes_integers,
+            table=first.num_embeddings if isinstance(first, nnx.Embed) else None,
+            layer=self._names[self._first],
+        )
 
     def _output(self, rows: np.ndarray) -> Shape:
         """The shape of one row of output, also of a model that is not built yet."""

@@ -131,9 +131,9 @@ class Work:
         most = (self.memory - data) // net
         if most < 1:
             raise ValueError(
-                f"memory: {human(self.memory)} hold not even one net: the data take {human(data)} and one net in "
-                f"training {human(net)}, so at least {human(data + net)} are needed. Give memory=..., fewer rows at a "
-                f"time (batch_size={batch}), or a smaller model."
+                f"memory={human(self.memory)} is too little for one net: the data take {human(data)} and one net in training "
+                f"{human(net)}, together {human(data + net)}. Raise memory, or use a batch_size below {batch} or a smaller "
+                f"model."
             )
         wide = _even(len(strengths), most)  # strengths a block
         tall = _even(len(cells), max(1, most // wide))

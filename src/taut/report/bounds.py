@@ -1,8 +1,7 @@
 """Which constraints are active: how many units, or entries, sit on the bound.
 
-Nothing is asked of a constraint but its projection: a weight is on the bound if a tiny push leads out of the
-set. That holds for the edge of a ball, for both edges of a shell, and for a set such as the unit sphere,
-which is all edge.
+A constraint is active for a unit if changing its weights by 0.01 % would violate it. Only the projection is needed for
+that, so it works for any constraint: a ball, a shell with two edges, or the unit sphere, on which every point is an edge.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ PUSH = 1e-4  # of a unit's own size: above the tolerance of every projection, be
 
 @dataclass(frozen=True)
 class BoundRow:
-    """One constraint on one parameter: how many of its units (or entries) sit on the bound."""
+    """One constraint on one parameter: for how many of its units (or entries) it is active."""
 
     path: str
     constraint: Constraint
@@ -35,14 +34,15 @@ class BoundRow:
 
 
 def on_bound(constraint: Constraint, w: Any, fan_in: Sequence[int] | None = None) -> np.ndarray:
-    """Which units of ``w`` (which entries, if the constraint is separable) a tiny push takes out of the set.
+    """The units of ``w`` for which the constraint is active (the entries, if it acts on each entry alone).
 
-    Pushed are: the unit's length, both ways, and each of its entries in a fixed direction drawn at random.
+    Each unit's weights are scaled up and down by 0.01 %, and moved in a fixed random direction; the constraint is active if
+    one of these changes violates it.
 
     Args:
         constraint: any constraint.
-        w: a feasible array.
-        fan_in: the axes over one unit's weights; by default all but the last, and axis 0 of a vector.
+        w: an array that satisfies it.
+        fan_in: the axes of one unit's weights; by default all but the last, and axis 0 for a vector.
 
     >>> from taut.constraints import MaxNorm, NonNeg
     >>> w = np.asarray([[3.0, 0.1], [4.0, 0.0]])
@@ -74,11 +74,11 @@ def on_bound(constraint: Constraint, w: Any, fan_in: Sequence[int] | None = None
 
 
 def bounds_table(plan: Plan, params: Mapping[str, Any]) -> list[BoundRow]:
-    """One row a constraint of a plan, the members of an intersection each on its own.
+    """One row per constraint of a plan; the members of an intersection have a row each.
 
     Args:
-        plan: of the model.
-        params: its arrays by path.
+        plan: the plan of the model.
+        params: its arrays, by path.
     """
     arrays = {path: np.asarray(w) for path, w in params.items()}
     return [

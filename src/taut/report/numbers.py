@@ -26,10 +26,10 @@ Axes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class WeightRow:
-    """One parameter: how many zeros, how large, how far outside its constraint.
+    """One parameter: the number of zeros, the range of its weights, and how far it violates its constraint.
 
-    ``smallest_norm`` and ``largest_norm`` are of one unit's incoming weights; ``idle_units`` counts the units
-    that have none left. A bias is one unit.
+    ``smallest_norm`` and ``largest_norm`` are norms of one unit's incoming weights; ``idle_units`` is the number of units
+    whose incoming weights are all zero. A bias counts as one unit.
     """
 
     path: str
@@ -84,7 +84,7 @@ def weight_row(path: str, w: Any, fan_in: Axes | None = None, violation: float |
 
 
 def ignored_inputs(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
-    """The inputs that reach no unit: every weight from them is exactly zero. Ascending indices.
+    """The indices of the inputs that no unit uses (all weights of such an input are exactly zero), ascending.
 
     The inputs run along the last axis of the fan-in (for a convolution they are its channels).
 
@@ -96,7 +96,7 @@ def ignored_inputs(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
 
 
 def input_norms(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
-    """How much of each input gets in: the norm of all its weights, shape (inputs,), in float64.
+    """The norm of the weights of each input, shape (inputs,), in float64.
 
     The inputs run along the last axis of the fan-in, as in `ignored_inputs`.
 
@@ -108,7 +108,7 @@ def input_norms(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
 
 
 def weights_table(model: Any) -> list[WeightRow]:
-    """One row a parameter of a model, in the order of its plan; then one for units that are taken as a whole."""
+    """One row per parameter, in the order of the plan; then one per term that acts on kernel and bias together."""
     params, plan = model.params, model.plan
     outside = plan.violations(params)
     return [
@@ -117,7 +117,7 @@ def weights_table(model: Any) -> list[WeightRow]:
 
 
 def inputs_ignored(model: Any) -> np.ndarray:
-    """The inputs of a model that its first kernel ignores; empty if it has no kernel. Ascending indices."""
+    """The indices of the inputs that the model's first kernel does not use, ascending; empty if there is no kernel."""
     for entry in model.plan.entries:
         if entry.role == "kernel":
             return ignored_inputs(model.params[entry.path], entry.fan_in)
@@ -133,15 +133,15 @@ def accuracy_under_noise(
     draws: int = 5,
     seed: int = 0,
 ) -> float:
-    """The share of rows classified rightly when Gaussian noise is added to every input, over several draws.
+    """The accuracy with Gaussian noise added to every input, averaged over several draws of the noise.
 
     Args:
-        predict: from inputs to one score a class, such as ``model.predict``.
+        predict: a function from inputs to one score per class, such as ``model.predict``.
         x: inputs, shape (rows, ...).
         labels: the right class of each row, as an index.
         noise: standard deviation, in the units of ``x``.
-        draws: how many times the noise is drawn.
-        seed: the same seed gives the same noise, so that models are compared on the same inputs.
+        draws: the number of draws.
+        seed: random seed for the noise; use the same seed to compare models on the same inputs.
     """
     if noise < 0 or draws < 1:
         raise ValueError(f"noise is {noise:g} and draws is {draws}; expected noise >= 0 and draws >= 1.")

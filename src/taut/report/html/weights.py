@@ -106,7 +106,11 @@ def _histogram(snap: Snapshots, path: str) -> Chart:
     )
     steps = [{"data": {"0": {"y": bars}, "1": {"y": [zeros]}}} for bars, zeros in found] if snap.steps > 1 else []
     return Chart(
-        data, layout, f"Histogram of the weights of {path}; the table gives the zeros and the range.", steps, 220
+        data,
+        layout,
+        f"Histogram of the weights of {path}; the table lists the number of zeros and the range.",
+        steps,
+        220,
     )
 
 
@@ -133,7 +137,12 @@ def images_panel(snap: Snapshots) -> Panel:
         body += figure(f"image-{i}", chart, f"{name(entry.path)}: {words} {scale}")
     legend = key(("low", "negative"), ("high", "positive"), ("zero", "exactly zero"))
     return Panel(
-        "images", "Kernels as images", legend + body if body else "<p>No kernel to draw.</p>", figures, {}, notes
+        "images",
+        "Kernels as images",
+        legend + body if body else "<p>This model has no kernel that could be drawn.</p>",
+        figures,
+        {},
+        notes,
     )
 
 
