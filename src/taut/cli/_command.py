@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+from taut import _files
 
 __all__ = ["Command", "check_out", "heading", "note", "replace_file"]
 
@@ -85,17 +87,8 @@ def check_out(out: Path, *inputs: Path, hint: str = "'--out'") -> None:
             raise click.BadParameter(f"{out} is what is read; it would be overwritten.", param_hint=hint)
 
 
-def replace_file(out: Path, write: Callable[[Path], None]) -> None:
-    """Write beside ``out`` and put it in place in one move: an error leaves what was there untouched."""
-    handle, name = tempfile.mkstemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=out.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's is 0600
-        temporary.replace(out)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def replace_file(out: Path, write: Callable[[io.BytesIO], Any]) -> None:
+    """Write ``out`` whole or not at all: an error leaves what was there untouched."""
+    buffer = io.BytesIO()
+    write(buffer)
+    _files.put(out, buffer.getvalue())

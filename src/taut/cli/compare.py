@@ -118,7 +118,7 @@ def compare(
     click.secho(f"Best on the folds: {best.kind}", bold=True, nl=False)
     click.echo(f", {best.term}")
     if html is not None:
-        replace_file(html, lambda file: found.to_html(file))
+        found.to_html(html)
         click.echo(f"  {html}: the same as a page")
     if csv is not None:
         replace_file(csv, lambda file: found.table().to_polars().write_csv(file))

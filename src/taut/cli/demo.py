@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from taut._extras import require
-from taut.cli._command import Command, heading, replace_file
+from taut.cli._command import Command, heading
 from taut.cli._studies import STUDIES, Outcome, Study
 from taut.report import accuracy_under_noise, ignored_inputs, text_table, weight_row
 from taut.tables import Target, hold_out
@@ -84,7 +84,7 @@ def demo(out: Path, epochs: int, seed: int) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     picture = out / "demo.png"
-    replace_file(picture, lambda path: _draw(outcomes, epochs, path))
+    _draw(outcomes, epochs, picture)
     click.echo()
     click.echo(f"The weights behind these numbers: {click.style(str(picture), bold=True)}")
     click.echo(f"{time.perf_counter() - started:.0f} s in all")

@@ -202,10 +202,10 @@ def path(
     click.echo()
     click.secho(f"Saved {out}", bold=True)
     if html is not None:
-        replace_file(html, lambda file: found.to_html(file))
+        found.to_html(html)
         click.echo(f"  {html}: a page with a slider over the strength")
     if plot is not None:
-        replace_file(plot, lambda file: found.plot(file))
+        found.plot(plot)
         click.echo(f"  {plot}: the picture")
     if csv is not None:
         replace_file(csv, lambda file: found.table().to_polars().write_csv(file))

@@ -6,14 +6,14 @@ Nothing here knows what a model is. A digest finds damage; what a reader does wi
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["ModelFileError", "put", "read", "write"]
+from taut import _files
+
+__all__ = ["ModelFileError", "read", "write"]
 
 KEY = "taut"
 
@@ -23,44 +23,12 @@ class ModelFileError(ValueError):
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], body: str) -> None:
-    """Replace ``path`` by a file that holds ``tensors`` and ``body``; see `put`."""
+    """Replace ``path`` by a file that holds ``tensors`` and ``body``; see `taut._files.put`."""
     import safetensors.numpy
 
     # One entry of metadata: safetensors writes several in an order of its own, and equal models give equal files.
     metadata = {KEY: f"{_digest(body, tensors)}\n{body}"}
-    put(path, safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata))
-
-
-def put(path: Path, payload: bytes) -> None:
-    """Replace ``path`` by a file of these bytes; at every moment it is whole, the old or the new.
-
-    Raises:
-        FileNotFoundError, IsADirectoryError: a path that cannot be written to; the message says what to do.
-    """
-    path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}. Make it first.")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot save to {path}: it is a folder. Name a file, such as {path / 'model.taut'}.")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # the new name, too, is on the disk; Windows has no such call
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    _files.put(path, safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in tensors.items()}, metadata))
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], str]:

@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flax import nnx
 
-from taut import _extras, activations
+from taut import _extras, _files, activations
 from taut.layers import Activation, Dense, Dropout, Flatten, Input, Select
-from taut.model import files
 
 if TYPE_CHECKING:
     from taut.model.sequential import Sequential
@@ -135,7 +133,7 @@ def export(model: Sequential, path: str | os.PathLike[str]) -> None:
     proto.ir_version = IR
     helper.set_model_props(proto, {key: json.dumps(value) for key, value in model.metadata.items()})
     onnx.checker.check_model(proto, full_check=True)
-    files.put(Path(path), proto.SerializeToString(deterministic=True))
+    _files.put(path, proto.SerializeToString(deterministic=True))
 
 
 def _layer(graph: _Graph, layer: Any, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taut import _files
 from taut._extras import require
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def draw(path: Path) -> Figure:
 
 
 def save(figure: Figure, file: str | File) -> None:
-    """Write a figure; the format is the suffix's."""
+    """Write a figure; the format is the suffix's, and PNG without one."""
     require("matplotlib.backends.backend_agg", "Drawing")
-    figure.savefig(file, dpi=110, facecolor="white")
+    _files.picture(figure, file)
 
 
 def _log(axis: Axes, x: np.ndarray, path: Path) -> None:

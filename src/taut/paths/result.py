@@ -248,7 +248,7 @@ class Path:
         """The coefficient path, and the scores against strength and sparsity: a matplotlib figure.
 
         Args:
-            file: where to save it as well; the format is the suffix's.
+            file: where to save it as well; the format is the suffix's (PNG, SVG, PDF), and PNG without one.
         """
         from taut.paths._figure import draw, save
 

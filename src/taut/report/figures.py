@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taut import _files
 from taut._extras import require
 from taut.report.numbers import ignored_inputs
 
@@ -109,9 +110,9 @@ def draw_kernels(
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: int = 110) -> None:
-    """Write a figure; the format is the suffix's."""
+    """Write a figure; the format is the suffix's, and PNG without one."""
     require("matplotlib.backends.backend_agg", "Drawing")
-    figure.savefig(path, dpi=dpi, facecolor="white")
+    _files.picture(figure, path, dpi)
 
 
 def _label(axis: Axes, panel: Panel) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
+from taut import _files
 from taut._extras import require
 from taut.report.html.escape import escape, script_json
 from taut.report.html.parts import Panel, moving
@@ -140,29 +139,8 @@ def _slider(slider: Slider) -> str:
 
 
 def write(path: str | os.PathLike[str], html: str) -> None:
-    """Put the page in place whole: what was there stays until the new one is complete.
-
-    Raises:
-        FileNotFoundError, IsADirectoryError: a path that cannot be written to; the message says what to do.
-    """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}. Make it first.")
-    if target.is_dir():
-        raise IsADirectoryError(
-            f"cannot write {target}: it is a folder. Name a file, such as {target / 'report.html'}."
-        )
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(html)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's is 0600
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write the page whole or not at all; see `taut._files.put`."""
+    _files.put(path, html.encode())
 
 
 def _resource(name: str) -> str:
