@@ -51,7 +51,7 @@ def _show_warnings_as_notes(ctx: click.Context) -> None:
     ctx.call_on_close(lambda: setattr(warnings, "showwarning", before))
 
 
-for _command in (
+for _one in (
     demo.demo,
     terms_command.terms,
     fit.fit,
@@ -60,4 +60,4 @@ for _command in (
     predict.predict,
     report.report,
 ):
-    main.add_command(_command)
+    main.add_command(_one)

@@ -138,7 +138,7 @@ def keep(out: Path, save: Callable[[Path], None]) -> tuple[Path, bool]:
         click.ClickException: no file could be written.
     """
     while not _written(out, save):
-        answer = _another_file() if sys.stdin.isatty() else ""
+        answer = _another_file()
         if not answer:
             return _aside(out, save), False
         out = Path(answer).expanduser()
@@ -146,6 +146,9 @@ def keep(out: Path, save: Callable[[Path], None]) -> tuple[Path, bool]:
 
 
 def _another_file() -> str:
+    """What the user answers; nothing where nobody is there to be asked."""
+    if not sys.stdin.isatty():
+        return ""
     return click.prompt("Save to another file (empty: a temporary one)", default="", show_default=False, err=True)
 
 

@@ -149,7 +149,8 @@ def fit(data: Path, target: str, out: Path, **options: Any) -> None:
     existed = out.exists()
     model.metadata["table"] = rows.schema.to_dict()
     model.metadata["columns"] = list(rows.schema.feature_names)  # by which taut.compact names the inputs it keeps
-    model.metadata["training"] = {**training, "baseline": baseline, "score": result}
+    named = None if weights is None else {str(aim.labels[i]): weight for i, weight in weights.items()}
+    model.metadata["training"] = {**training, "class_weight": named, "baseline": baseline, "score": result}
     saved, wanted = keep(out, model.save)
     click.echo()
     click.secho(f"Saved {saved}", bold=True, nl=False)

@@ -213,7 +213,8 @@ def path(
     training = record(history, rows.target, rows.seed, len(rows.train), {**options, "settle": 0})
     net.metadata["table"] = rows.schema.to_dict()
     net.metadata["columns"] = list(rows.schema.feature_names)  # by which taut.compact names the inputs it keeps
-    net.metadata["training"] = {**training, "baseline": baseline, "score": result}
+    named = None if weights is None else {str(rows.target.labels[i]): weight for i, weight in weights.items()}
+    net.metadata["training"] = {**training, "class_weight": named, "baseline": baseline, "score": result}
     saved, wanted = keep(out, net.save)
     click.echo()
     click.secho(f"Saved {saved}", bold=True)
