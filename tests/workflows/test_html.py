@@ -18,7 +18,7 @@ import taut
 from taut import _reports
 from taut.cli import main
 from taut.constraints import Box, MaxNorm, MinMaxNorm, Monotone, NonNeg, Simplex, UnitNorm
-from taut.paths.varying import resolve
+from taut.paths.varying import resolve, terms_at
 from taut.report.bounds import bounds_table, on_bound
 from taut.report.html import charts
 from taut.report.html.curves import curves_panel
@@ -362,6 +362,7 @@ def test_two_terms_at_once_are_a_map(tmp_path: Path) -> None:
     path.strengths = np.stack([weak.ravel(), strong.ravel()], axis=1)
     path.varied = ("dense/kernel", "dense_1/kernel")
     path._entries = resolve(path.model, dict.fromkeys(path.varied, taut.regularizers.L1))
+    path._terms = [terms_at(path._entries, row) for row in path.strengths.tolist()]
     path.converged = path.finite
     page = page_of(path, tmp_path)
     assert "100 % of the nets reached the optimum" in page

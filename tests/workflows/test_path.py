@@ -255,7 +255,9 @@ def test_the_table_is_the_scores(path) -> None:
     assert next(iter(columns)) == "dense/kernel" and len(path.table()) == len(STRENGTHS)
     mean = path.scores["val_accuracy"].mean(axis=(1, 2))
     np.testing.assert_allclose(columns["val_accuracy"], mean)
-    np.testing.assert_allclose(columns["gap"], path.scores["accuracy"].mean(axis=(1, 2)) - mean)
+    loss = {name: path.scores[name].mean(axis=(1, 2)) for name in ("log_loss", "val_log_loss")}
+    np.testing.assert_allclose(columns["gap"], loss["val_log_loss"] - loss["log_loss"])
+    assert list(columns)[1:6] == ["log_loss", "log_loss_se", "val_log_loss", "val_log_loss_se", "gap"]
     by_fold = path.scores["val_accuracy"].mean(axis=1)
     np.testing.assert_allclose(columns["val_accuracy_se"], by_fold.std(axis=1, ddof=1) / np.sqrt(3))
     kernel = path.weights["dense/kernel"]
@@ -297,9 +299,9 @@ def test_the_best_point_and_the_simplest_within_one_standard_error() -> None:
 
 def test_choosing(path) -> None:
     best = path.best()
-    assert best.score == max(path.table()["val_accuracy"])
+    assert path.metric == "log_loss" and best.score == min(path.table()["val_log_loss"])
     simple = path.best(rule="one_se", by="inputs")
-    assert simple.score >= best.score - best.error and simple.inputs <= best.inputs
+    assert simple.score <= best.score + best.error and simple.inputs <= best.inputs
     assert best.strengths == {"dense/kernel": STRENGTHS[best.index]}
     assert f"point {best.index}" in str(best)
     with pytest.raises(ValueError, match=r'rule=.median., expected "max" or "one_se"'):
@@ -343,7 +345,7 @@ def test_the_picture_shows_and_is_saved(path, tmp_path) -> None:
     norms = np.linalg.norm(path.weights["dense/kernel"], axis=2)[::-1]
     assert len(lines) == INPUTS
     assert all(any(np.allclose(line, norms[:, i]) for line in lines) for i in range(INPUTS))
-    assert np.allclose(scores.get_lines()[1].get_ydata(), path.table()["val_accuracy"][::-1])
+    assert np.allclose(scores.get_lines()[1].get_ydata(), path.table()["val_log_loss"][::-1])
     assert sparsity.get_xlabel()
     assert (tmp_path / "path.png").stat().st_size > 5000
 
@@ -448,7 +450,7 @@ def test_one_net_has_no_standard_error_and_no_rows_no_choice() -> None:
     one = train(folds="auto", validation_data=(X, LABEL), seeds=1, epochs=1)
     with pytest.raises(ValueError, match="needs a standard error"):
         one.best(rule="one_se")
-    assert one.best().score == pytest.approx(max(one.scores["accuracy"][:, 0, 0]))
+    assert one.best().score == pytest.approx(min(one.scores["log_loss"][:, 0, 0]))
 
 
 def test_a_metric_of_ones_own_says_which_way_is_better() -> None:
@@ -459,11 +461,12 @@ def test_a_metric_of_ones_own_says_which_way_is_better() -> None:
     model.compile("adam", "sparse_categorical_crossentropy", [close])
     with pytest.raises(ValueError, match="nothing says whether a higher value is better"):
         train(model)
-    assert Score.of(model, "data_loss") == Score("data_loss", False)
+    assert Score.of(model, "data_loss") == Score("data_loss", False, "data_loss")
     close.higher_is_better = True
-    assert Score.of(model, None) == Score("close", True)
-    assert Score.of(net(), None) == Score("accuracy", True)
-    assert Score.of(net(), "loss") == Score("loss", False)
+    assert Score.of(model, None) == Score("close", True, "close")
+    assert Score.of(net(), None) == Score("log_loss", False, "data_loss")
+    assert Score.of(net(), "accuracy") == Score("accuracy", True, "accuracy")
+    assert Score.of(net(), "loss") == Score("loss", False, "loss")
 
 
 # --- a warm-up ---------------------------------------------------------------------------------------------------------------

@@ -163,6 +163,8 @@ def row_weights(weights: Any, rows: int, *, what: str = "sample_weight") -> np.n
 def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np.ndarray:
     """``{class number: weight}`` as one weight a row; a class that is not named weighs 1, as in Keras.
 
+    "balanced" is scikit-learn's: rows / (classes × rows of the class), of the classes that there are.
+
     Args:
         y: checked labels: class numbers, one-hot rows, or one column of 0 and 1.
         classes: how many there are; None takes any class number.
@@ -170,8 +172,12 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
     Raises:
         ValueError: labels that are no classes, a class that there is not, a weight that is negative or not finite.
     """
-    if not isinstance(weights, Mapping):
-        raise TypeError(f"class_weight={errors.shown(weights)}, expected a dict such as {{0: 1.0, 1: 5.0}}.")
+    given: Any = weights
+    balanced = isinstance(weights, str) and weights == "balanced"
+    if not balanced and not isinstance(weights, Mapping):
+        raise TypeError(
+            f'class_weight={errors.shown(weights)}, expected a dict such as {{0: 1.0, 1: 5.0}}, or "balanced".'
+        )
     one_hot = y.ndim == 2 and y.shape[1] > 1
     numbers = y.argmax(axis=-1) if one_hot else y.reshape(len(y), -1)[:, 0]
     each = np.abs(y.sum(axis=-1) - 1) < 1e-3 if one_hot else numbers == np.floor(numbers)
@@ -184,14 +190,19 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
         classes = y.shape[1]
     elif y.ndim == 2 and numbers.max() <= 1:
         classes = 2
+    if balanced:
+        found, counts = np.unique(numbers, return_counts=True)
+        given = {
+            int(n): len(y) / (len(found) * count) for n, count in zip(found, counts.tolist(), strict=True)
+        }
     out = np.ones(len(y), np.float32)
-    for label, weight in weights.items():
+    for label, weight in given.items():
         whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
         if not whole or label < 0 or (classes is not None and label >= classes):
             numbered = f"0 … {classes - 1}" if classes is not None else "0, 1, ..."
             raise ValueError(f"class_weight: {label!r} is no class; the labels are class numbers {numbered}.")
-        given: Any = weight
-        if not errors.is_concrete(given) or not 0 <= given < np.inf:
+        number: Any = weight
+        if not errors.is_concrete(number) or not 0 <= number < np.inf:
             raise ValueError(f"class_weight: {label!r}: {weight!r}, expected a finite weight ≥ 0.")
         out[numbers == label] = weight
     return out

@@ -200,18 +200,31 @@ class Sequential:
         structure, params, _ = self._split()
         return self._bind(structure, params, self.terms)
 
-    def _bind(self, structure: network.Structure, params: network.Params, rule: str) -> Plan:
-        entries = network.entries(self.layers, structure, params, self._attached)
+    def _bind(
+        self,
+        structure: network.Structure,
+        params: network.Params,
+        rule: str,
+        attached: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Plan:
+        """The plan with the model's own attached terms, or with others; others leave no trace on the model."""
+        own = attached is None
+        attached = self._attached if attached is None else attached
+        entries = network.entries(self.layers, structure, params, attached)
         activities = []
         for layer, name in zip(self.layers, structure.names, strict=True):
             term = getattr(layer, "activity_regularizer", None)
-            term = self._attached.get(f"{name}/activity", {}).get("regularizer", term)
+            term = attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
         asked = (entries, activities, rule)
-        if self._bound is None or self._bound[0] != asked:  # binding traces every term once
-            self._bound = asked, bind(entries, activities, rule=rule)
-        return self._bound[1]
+        bound = self._bound  # read once: another thread may replace it
+        if bound is not None and bound[0] == asked:
+            return bound[1]
+        plan = bind(entries, activities, rule=rule)  # traces every term once
+        if own:
+            self._bound = asked, plan
+        return plan
 
     def _feasible(self, structure: network.Structure, params: Mapping[str, Any]) -> dict[str, jax.Array]:
         """The nearest parameters inside their constraints; by numpy, where XLA would first compile each operation."""
@@ -301,7 +314,7 @@ class Sequential:
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         settle: int = 0,
@@ -317,7 +330,7 @@ class Sequential:
             validation_split: the fraction of the *last* rows that is held out.
             validation_data: (x, y) or (x, y, sample_weight), measured after each epoch.
             shuffle: whether each epoch visits the rows in a new order.
-            class_weight: {class number: weight}.
+            class_weight: {class number: weight}, or "balanced" (rows / (classes × rows of the class)).
             sample_weight: one weight ≥ 0 a row.
             initial_epoch: the number of the first epoch, for training that goes on.
             settle: full-batch proximal-gradient steps at the end. Minibatches are noisy, so no method identifies
@@ -391,7 +404,7 @@ class Sequential:
         y: Any,
         batch_size: int | None = 32,
         sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
         validation_data: Any = None,
     ) -> Job:
         """A training run that has not begun: checked data, the compiled program's arguments, a fresh optimizer state.
@@ -413,7 +426,7 @@ class Sequential:
         job = self._job(loss, data, min(size, len(data.x)), fresh=True)
         return dataclasses.replace(job, validation=held)
 
-    def _weighted(self, data: Data, class_weight: Mapping[int, float]) -> Data:
+    def _weighted(self, data: Data, class_weight: Mapping[int, float] | str) -> Data:
         """``data``, each row's weight times its class's."""
         sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
         by_class = adapt.class_weights(class_weight, data.y, self._output(data.x)[-1] if sparse else None)

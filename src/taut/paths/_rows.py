@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class Row:
         zeros: the share of exact zeros among all kernels' weights.
         inputs: how many inputs the first kernel uses; None without a kernel.
         sentence: what happened and when to use it.
+        others: the model's other metrics on the test rows, by name.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Row:
     zeros: float
     inputs: int | None
     sentence: str
+    others: dict[str, float] = field(default_factory=dict[str, float])
 
 
 def sentence(kind: Kind, row: Row, bare: Row, score: Score, inputs: int) -> str:

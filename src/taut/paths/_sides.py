@@ -11,6 +11,7 @@ from taut import errors
 from taut._extras import require
 from taut.model import Sequential
 from taut.paths import folds as folding
+from taut.paths._given import kept
 
 __all__ = ["Sides", "even_folds"]
 
@@ -29,14 +30,15 @@ class Sides:
     def split(cls, model: Sequential, x: Any, y: Any, fraction: float, given: Any, groups: Any, seed: int) -> Sides:
         if given is not None and (not isinstance(given, tuple | list) or len(given) != 2):
             raise TypeError(f"test_data={errors.shown(given)}, expected a pair (x, y).")
-        job = model.prepare(x, y, None, None, None, given)
-        x, y = np.asarray(job.data.x), np.asarray(job.data.y)
+        rows = model._data(x, y)
+        x, y = rows.x, rows.y
         groups = None if groups is None else np.asarray(groups)
-        if job.validation is not None:
-            return cls(x, y, np.asarray(job.validation.x), np.asarray(job.validation.y), groups)
+        if given is not None:
+            test = model._data(*given, prefix="test_data ", row_shape=x.shape[1:])
+            return cls(kept(x), kept(y), kept(test.x), kept(test.y), groups)
         if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction < 1:
             raise ValueError(f"test_fraction={fraction!r}, expected a share of the rows in (0, 1), or give test_data.")
-        classes = folding.classes_of(job.program.loss, y)
+        classes = folding.classes_of(model._need_compiled(), y)
         if groups is not None and groups.shape != (len(x),):
             raise ValueError(f"groups: has shape {groups.shape}, expected {(len(x),)}: one label a row.")
         sk = require("sklearn.model_selection", "Splitting rows into a test part and the rest")
@@ -53,8 +55,7 @@ class Sides:
                     f"test_fraction={fraction} of {len(x)} rows cannot be split off: {error} Give test_data=(x, y), or "
                     f"merge the smallest classes."
                 ) from error
-        kept = None if groups is None else groups[train]
-        return cls(x[train], y[train], x[test], y[test], kept)
+        return cls(x[train], y[train], x[test], y[test], None if groups is None else groups[train])
 
 
 def even_folds(folds: Any, bare: Sequential, rows: Sides, seed: int) -> Any:

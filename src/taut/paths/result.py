@@ -11,7 +11,7 @@ import numpy as np
 from taut import _reports, errors
 from taut.model import Sequential
 from taut.paths._refit import Recipe, refit
-from taut.paths.choice import Point, mean_and_error, pick
+from taut.paths.choice import Point, mean_and_error, note_on, pick
 from taut.paths.table import Table
 from taut.paths.varying import Varied
 
@@ -108,6 +108,7 @@ class Path:
     feature_names: tuple[str, ...] | None
     model: Sequential = field(repr=False)
     _entries: tuple[Varied, ...] = field(default=(), repr=False)
+    _terms: Sequence[Sequence[Mapping[str, Any]]] = field(default=(), repr=False)  # of each point, by path
     _kept: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
     _shares: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
     _recipe: Recipe | None = field(default=None, repr=False)
@@ -147,17 +148,18 @@ class Path:
     def table(self) -> Table:
         """One row a point: strengths, scores with their standard errors, gap, zeros, inputs kept, penalty and norm.
 
-        ``gap`` is the score on the training rows minus that on the held-out ones; ``norm`` the L2 norm of the varied
+        ``gap`` is how much better the score is on the training rows than on the held-out ones; ``norm`` the L2 norm of the varied
         weights. Zeros, inputs, penalty and norm are those of the nets trained on all rows.
         """
         columns: dict[str, np.ndarray] = {n: self.strengths[:, i] for i, n in enumerate(self.varied)}
-        names = list(dict.fromkeys([self.metric, "data_loss"]))
+        names = list(dict.fromkeys([self.metric, *self._others(), self._loss]))
         for name in names:
             columns[name], columns[f"{name}_se"] = mean_and_error(self.scores[name])
             if self.validated:
                 columns[f"val_{name}"], columns[f"val_{name}_se"] = mean_and_error(self.scores[f"val_{name}"])
             if self.validated and name == self.metric:
-                columns["gap"] = columns[name] - columns[f"val_{name}"]
+                sign = 1 if self.higher_is_better else -1
+                columns["gap"] = sign * (columns[name] - columns[f"val_{name}"])
         columns["zeros"] = self.zero_share()
         if self.kept_inputs.shape[1]:
             columns["inputs"] = self.kept_inputs.sum(axis=1)
@@ -174,7 +176,17 @@ class Path:
 
     # --- choosing -----------------------------------------------------------------------------------------------------
 
-    def point(self, index: int, rule: str = "") -> Point:
+    @property
+    def _loss(self) -> str:
+        """The loss without penalties, by the name that a classifier's has everywhere."""
+        return "log_loss" if "log_loss" in self.scores else "data_loss"
+
+    def _others(self) -> list[str]:
+        """The model's metrics."""
+        apart = ("loss", "data_loss", "penalty", self._loss)
+        return [name for name in self.scores if not name.startswith("val_") and name not in apart]
+
+    def point(self, index: int, rule: str = "", note: str = "") -> Point:
         """The point in row ``index`` of the table."""
         if isinstance(index, bool) or not hasattr(index, "__index__") or not -len(self) <= index < len(self):
             raise ValueError(f"point {index!r}, expected a row of the table: 0 … {len(self) - 1}.")
@@ -183,13 +195,13 @@ class Path:
         numbers = {name: float(self.strengths[index, i]) for i, name in enumerate(self.varied)}
         inputs = int(self.kept_inputs[index].sum()) if self.kept_inputs.shape[1] else None
         zeros = float(self.zero_share()[index])
-        return Point(index, numbers, self.metric, float(mean[index]), float(error[index]), inputs, zeros, rule)
+        return Point(index, numbers, self.metric, float(mean[index]), float(error[index]), inputs, zeros, rule, note)
 
     def best(self, rule: str = "max", by: str | None = None) -> Point:
         """The point to use, by the scores on held-out rows.
 
         Args:
-            rule: "max": the best mean score. "one_se": the simplest point whose mean is within one standard error of the
+            rule: "max": the best mean score; among equal ones the lowest loss without penalties. "one_se": the simplest point whose mean is within one standard error of the
                 best one's (Breiman, Friedman, Olshen & Stone, Classification and regression trees, 1984).
             by: what simpler means: "inputs" (fewer of them kept), "zeros" (more of them among the varied weights) or
                 "strength" (larger; for constraints, smaller). None means "inputs" where any point drops one, then
@@ -200,8 +212,11 @@ class Path:
                 the points not apart.
         """
         mean, error = self.score()
-        index = pick(mean, error, self.higher_is_better, rule, self._simplicity(by))
-        return self.point(index, rule)
+        decides = None if self.metric in (self._loss, "data_loss", "loss") else self._loss
+        loss = None if decides is None else mean_and_error(self.scores[f"val_{decides}"])[0]
+        index = pick(mean, error, self.higher_is_better, rule, self._simplicity(by), loss)
+        how = {} if decides is None else {"decided": f"the lowest {decides} decided"}
+        return self.point(index, rule, note_on(mean, error, index, self.metric, rule, **how))
 
     def _simplicity(self, by: str | None) -> np.ndarray:
         if by is not None and by not in BY:
@@ -240,9 +255,8 @@ class Path:
         if isinstance(point, Point) and self.point(index).strengths != point.strengths:
             raise ValueError(f"{point} is no point of this path; expected one of path.best() or path.point(row).")
         assert self._recipe is not None
-        return refit(
-            self.model, self._entries, self.strengths[index], self._recipe, self.epochs, self.seed, debias, x, y
-        )
+        numbers, terms = self.strengths[index].tolist(), self._terms[index]
+        return refit(self.model, self._entries, numbers, terms, self._recipe, self.epochs, self.seed, debias, x, y)
 
     def plot(self, file: Any = None) -> Any:
         """The coefficient path, and the scores against strength and sparsity: a matplotlib figure.

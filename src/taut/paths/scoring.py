@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from taut import errors, metrics
+from taut import errors, losses, metrics
 from taut.model import Sequential
 from taut.paths._nets import Nets
 from taut.paths._refit import Recipe
 from taut.paths.result import Path
 from taut.paths.varying import Varied
 
-__all__ = ["Score", "collect"]
+__all__ = ["LOG_LOSS", "Score", "collect"]
 
 ACCURACIES = (
     metrics.BinaryAccuracy | metrics.CategoricalAccuracy | metrics.SparseCategoricalAccuracy | metrics._Accuracy
 )
+CROSSENTROPIES = losses.BinaryCrossentropy | losses.CategoricalCrossentropy | losses.SparseCategoricalCrossentropy
 OF_LOSS = ("data_loss", "loss")
+LOG_LOSS = "log_loss"
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score by name, and whether a higher one is better."""
+    """A score by name, and whether a higher one is better.
+
+    ``measured`` is what the compiled program calls it: the log loss of a classifier is its loss without penalties.
+    """
 
     name: str
     higher: bool
+    measured: str
 
     @property
     def sign(self) -> int:
@@ -36,23 +42,46 @@ class Score:
 
     @classmethod
     def of(cls, model: Sequential, name: str | None) -> Score:
-        """The score called ``name``: by default the model's first metric, else the loss without penalties.
+        """The score called ``name``; ``model``, which must be the caller's own, measures it from here on.
+
+        By default it is the model's first metric; but an accuracy counts right answers, which ties and, where one class
+        is rare, hardly differs from that of a constant, so that classifiers are chosen by their log loss
+        (docs/decisions/090). Without a metric it is the loss without penalties.
 
         Raises:
-            ValueError: no such metric, or one of a user's own that does not say whether higher is better.
+            ValueError: no such metric, the log loss of a model that gives no probabilities, or a metric of a user's own
+                that does not say whether higher is better.
         """
+        loss: Any = model.loss
+        classes = isinstance(loss, CROSSENTROPIES)
         known = {m.name: m for m in model._metrics()}
         if name is None:
-            name = next(iter(known), "data_loss")
+            first = next(iter(known.values()), None)
+            by_loss = classes and (first is None or isinstance(first, ACCURACIES))
+            name = LOG_LOSS if by_loss else "data_loss" if first is None else first.name
+        smoothed = getattr(loss, "label_smoothing", 0)
+        if classes and smoothed and LOG_LOSS not in known:  # for the tables as well
+            known[LOG_LOSS] = _measure(model, metrics._LossMetric(LOG_LOSS, replace(loss, label_smoothing=0.0)))
         if name in OF_LOSS:
-            return cls(name, False)
+            return cls(name, False, name)
+        if name == LOG_LOSS and name not in known:
+            if not classes:
+                raise ValueError(
+                    f"metric='log_loss' is for classifiers, whose loss is a cross-entropy; this model's loss is {loss}. "
+                    f"Choose by metric='data_loss', or compile with another loss."
+                )
+            return cls(name, False, "data_loss")
         if name not in known:
-            raise ValueError(errors.unknown("metric", str(name), [*known, *OF_LOSS]))
+            try:
+                known[name] = _measure(model, metrics.get(name, loss))
+            except (TypeError, ValueError):
+                names = [*known, *OF_LOSS, LOG_LOSS, "accuracy", "mse", "mae"]
+                raise ValueError(errors.unknown("metric", str(name), list(dict.fromkeys(names)))) from None
         metric = known[name]
         if isinstance(metric, ACCURACIES):
-            return cls(name, True)
+            return cls(name, True, name)
         if isinstance(metric, metrics._LossMetric):
-            return cls(name, False)
+            return cls(name, False, name)
         own = getattr(metric, "function", metric)
         higher = getattr(own, "higher_is_better", None)
         if not isinstance(higher, bool):
@@ -60,7 +89,7 @@ class Score:
                 f"metric {name!r}: nothing says whether a higher value is better. Set higher_is_better = True or False "
                 f'on it, or choose by metric="data_loss".'
             )
-        return cls(name, higher)
+        return cls(name, higher, name)
 
     def best(self, values: np.ndarray) -> float:
         """The best mean over cells of any strength, (cells, strengths), times the sign: more is better."""
@@ -68,11 +97,17 @@ class Score:
         return float(np.max(mean[np.isfinite(mean)], initial=-np.inf))
 
 
+def _measure(model: Sequential, metric: metrics.Metric) -> metrics.Metric:
+    model.metrics = [*model.metrics, metric]
+    return metric
+
+
 def collect(
     nets: Nets,
     record: Mapping[str, Sequence[np.ndarray]],
     varied: tuple[Varied, ...],
     numbers: np.ndarray,
+    terms: Sequence[Sequence[Mapping[str, Any]]],
     score: Score,
     *,
     seeds: tuple[int, ...],
@@ -96,6 +131,8 @@ def collect(
     scores: dict[str, np.ndarray] = {}
     for prefix, values in (("", inside), ("val_", outside)):
         values = {"loss": values["data_loss"] + values["penalty"], **values}
+        if isinstance(model.loss, CROSSENTROPIES):
+            values.setdefault(LOG_LOSS, values["data_loss"])
         scores |= {prefix + name: shaped(np.where(finite, v, np.nan)) for name, v in values.items()}
     epochs = nets.epochs
     curves = {name: np.stack([shaped(v) for v in values[:epochs]], axis=-1) for name, values in record.items()}
@@ -141,6 +178,7 @@ def collect(
         feature_names=feature_names,
         model=model,
         _entries=varied,
+        _terms=terms,
         _kept={p: count / counted for p, count in kept.items()},
         _shares=shares / counted,
         _recipe=recipe,

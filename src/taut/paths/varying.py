@@ -17,7 +17,7 @@ from taut.model.sequential import _sort_terms
 from taut.plan import Plan
 from taut.regularizers import Acting, Regularizer
 
-__all__ = ["Varied", "distinct", "plan_at", "plan_without", "resolve", "terms_at"]
+__all__ = ["Varied", "distinct", "plan_at", "plan_with", "plan_without", "resolve", "terms_at"]
 
 Make = Callable[[Any], Any]
 
@@ -124,45 +124,48 @@ def terms_at(varied: Sequence[Varied], numbers: Sequence[float]) -> list[dict[st
     return [{path: v.term(s) for path in v.paths} for v, s in zip(varied, numbers, strict=True)]
 
 
-def plan_at(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float], like: Plan | None = None) -> Plan:
-    """The plan of ``model`` with the terms of these numbers; the model itself is not changed.
+def plan_with(model: Sequential, terms: Sequence[Mapping[str, Any]], like: Plan | None = None) -> Plan:
+    """The plan that ``model`` would have with ``terms`` attached (`terms_at`); the model is not touched, not even for a
+    moment: another thread may be using it.
 
     Args:
         like: the plan of other numbers. Binding traces every term (some 40 ms); where only the numbers differ, they are
             put in place of its.
     """
     if like is not None:
-        replaced = _replaced(like, varied, numbers)
+        replaced = _replaced(like, terms)
         if replaced is not None:
             return replaced
-    before = model._attached
-    model._attached = {path: dict(terms) for path, terms in before.items()}
-    try:
-        for terms in terms_at(varied, numbers):
-            for path, value in terms.items():
-                model._attached[path] = {**model._attached.get(path, {}), **_sort_terms(path, value)}
-        return model.plan
-    finally:
-        model._attached = before
+    return _bound(model, [{path: _sort_terms(path, term) for path, term in more.items()} for more in terms])
+
+
+def plan_at(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float], like: Plan | None = None) -> Plan:
+    """The plan of ``model`` with the terms of these numbers; see `plan_with`."""
+    return plan_with(model, terms_at(varied, numbers), like)
 
 
 def plan_without(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float]) -> Plan:
     """The plan of ``model`` without the terms that are varied, nor those of its own that they take the place of."""
-    before = model._attached
-    model._attached = {path: dict(terms) for path, terms in before.items()}
-    try:
-        for one, number in zip(varied, numbers, strict=True):
-            for path in one.paths:
-                model._attached.setdefault(path, {}).update(dict.fromkeys(one.kinds(number)))
-        return model.plan
-    finally:
-        model._attached = before
+    gone = [
+        {path: dict.fromkeys(one.kinds(number)) for path in one.paths}
+        for one, number in zip(varied, numbers, strict=True)
+    ]
+    return _bound(model, gone)
 
 
-def _replaced(plan: Plan, varied: Sequence[Varied], numbers: Sequence[float]) -> Plan | None:
+def _bound(model: Sequential, changes: Sequence[Mapping[str, Mapping[str, Any]]]) -> Plan:
+    attached = {path: dict(terms) for path, terms in model._attached.items()}
+    for change in changes:
+        for path, terms in change.items():
+            attached[path] = {**attached.get(path, {}), **terms}
+    structure, params, _ = model._split()
+    return model._bind(structure, params, model.terms, attached)
+
+
+def _replaced(plan: Plan, given: Sequence[Mapping[str, Any]]) -> Plan | None:
     """``plan`` with other numbers, or None where a term's structure changes with its number."""
     new: dict[str, dict[str, Any]] = {}
-    for terms in terms_at(varied, numbers):
+    for terms in given:
         for path, value in terms.items():
             sorted_terms = _sort_terms(path, value)
             if isinstance(sorted_terms.get("regularizer"), Acting):
