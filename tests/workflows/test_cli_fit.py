@@ -73,10 +73,10 @@ def test_fit_says_what_it_did(fitted: tuple[Path, str]) -> None:
     out, said = fitted
     assert "178 rows, 17 columns" in said
     assert "classification of 'target' (its values are not numbers): 3 classes, class_0, class_1, class_2" in said
-    assert "13 numbers, standardised: alcohol," in said
-    assert "missing values filled with the median, and marked by a feature of their own: alcohol" in said
+    assert "13 columns of numbers, standardized: alcohol," in said
+    assert "missing values are replaced by the median, and an extra feature marks them: alcohol" in said
     assert "cellar: north, south, west" in said
-    assert "left out: id, because all 142 values are unique" in said
+    assert "left out: id (all 142 values are unique" in said
     assert "dense/kernel" in said and "L1(l1=0.01)" in said and "NonNeg()" in said and "proximal" in said
     assert "36 rows that were not used for training" in said
     accuracy = float(re.search(r"accuracy +([\d.]+)%", said)[1])  # type: ignore[index]

@@ -135,12 +135,16 @@ separator_option = click.option(
     metavar="CHAR",
     help="Character between the fields of a CSV file (default: found from the header line).",
 )
-decimal_option = click.option(
-    "--decimal",
-    type=click.Choice([".", ","]),
-    metavar="SIGN",
-    help="Decimal sign of a CSV file, '.' or ',' (default: found for each column).",
-)
+
+
+def decimal_option(default: str) -> Command:
+    return click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        metavar="SIGN",
+        help=f"Decimal sign of a CSV file, '.' or ',' (default: {default}).",
+    )
+
 
 table_options = _all_of(
     click.option("--target", "-t", required=True, metavar="COLUMN", help="Column to predict."),
@@ -166,7 +170,7 @@ table_options = _all_of(
         "others share one.",
     ),
     separator_option,
-    decimal_option,
+    decimal_option("found for each column"),
     click.option(
         "--seed",
         type=click.IntRange(0),

@@ -42,7 +42,7 @@ is for a file that was written with another decimal sign.
 )
 @click.option("--proba", is_flag=True, help="Add the probability of each class.")
 @separator_option
-@decimal_option
+@decimal_option("as in training")
 def predict(model: Path, data: Path, out: Path | None, proba: bool, separator: str | None, decimal: str | None) -> None:
     """Predict the target for each row of a table (CSV or Parquet).
 

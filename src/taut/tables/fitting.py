@@ -68,8 +68,8 @@ def _fit_number(table: Table, name: str, found: Reading, notes: list[str]) -> Co
         return LeftOut(name, f"every value is {present[0]:g}")
     if _is_identifier(name, present):
         notes.append(
-            f"all {present.size} values of {name!r} are different whole numbers, as in an identifier or a row number, from "
-            f"which nothing can be learnt about other rows. If it is one, leave it out: --drop {_in_a_shell(name)}"
+            f"{name!r}: all {present.size} values are unique whole numbers (looks like an identifier). To leave the column "
+            f"out use --drop {_in_a_shell(name)}"
         )
     # Scaled by the largest magnitude first: the squares of 1e200 overflow.
     largest = np.abs(present).max() or 1.0

@@ -87,7 +87,7 @@ class TableSchema:
             reasons = listed([f"{column.name!r} ({column.why})" for column in left_out], 8)
             raise TableError(
                 f"{table.source} has no usable column{' beside the target' if target else ''}"
-                f"{': ' + reasons if reasons else ''}. Expected numbers, or text whose values come back in "
+                f"{': ' + reasons if reasons else ''}. Expected numbers, or text whose values occur in "
                 f"several rows."
             )
         if target is not None:
@@ -133,19 +133,19 @@ class TableSchema:
         choices = [column for column in self.columns if isinstance(column, Choice)]
         lines: list[str] = []
         if numbers:
-            lines.append(f"{_count(numbers, 'number')}, standardised: {listed(c.name for c in numbers)}")
+            lines.append(f"{_count(numbers)} of numbers, standardized: {listed(c.name for c in numbers)}")
             gaps = [column.name for column in numbers if column.missing]
             if gaps:
                 lines.append(
-                    f"  missing values filled with the median, and marked by a feature of their own: {listed(gaps)}"
+                    f"  missing values are replaced by the median, and an extra feature marks them: {listed(gaps)}"
                 )
             lines += _written(numbers)
         if choices:
-            lines.append(f"{_count(choices, 'choice')}, one feature a level:")
+            lines.append(f"{_count(choices)} of text or true/false, one feature per value:")
             lines += [f"  {_levels(column)}" for column in choices[:12]]
             if len(choices) > 12:
                 lines.append(f"  and {len(choices) - 12} more")
-        lines += [f"left out: {column.name}, because {column.why}" for column in self.left_out[:12]]
+        lines += [f"left out: {column.name} ({column.why})" for column in self.left_out[:12]]
         if len(self.left_out) > 12:
             lines.append(f"left out: {len(self.left_out) - 12} more")
         return "\n".join(lines)
@@ -232,8 +232,8 @@ def _build(kind: type, values: dict[str, Any]) -> Any:
     return kind(**built)
 
 
-def _count(items: Sequence[object], word: str) -> str:
-    return f"{len(items)} {word}{'s' if len(items) != 1 else ''}"
+def _count(columns: Sequence[object]) -> str:
+    return f"{len(columns)} column{'s' if len(columns) != 1 else ''}"
 
 
 def _written(numbers: Sequence[Number]) -> list[str]:
