@@ -127,8 +127,8 @@ def test_what_training_never_saw_is_said(fitted: tuple[Path, str], wine: Path, t
     frame = pl.read_csv(wine).with_columns(cellar=pl.lit("east"), ash=pl.lit(None))
     frame.write_csv(tmp_path / "new.csv")
     said = run("predict", fitted[0], tmp_path / "new.csv")
-    assert "'ash' is missing on lines 2, 3, 4 and 175 more, and never was in training" in said.stderr
-    assert "'cellar' has 'east' on lines 2, 3, 4 and 175 more, never seen in training" in said.stderr
+    assert "'ash' is missing on lines 2, 3, 4 and 175 more; no value was missing in training" in said.stderr
+    assert "'cellar' has 'east' on lines 2, 3, 4 and 175 more, which did not occur in training" in said.stderr
 
 
 def test_report_is_the_audit_of_a_saved_model(fitted: tuple[Path, str]) -> None:

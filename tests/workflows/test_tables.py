@@ -266,8 +266,8 @@ def test_a_level_never_seen_is_said_and_all_zeros() -> None:
     notes: list[str] = []
     assert schema.transform(pl.DataFrame({"c": ["a", "z", None]}), notes).tolist() == [[1, 0], [0, 0], [0, 0]]
     assert notes == [
-        "'c' is missing on row 3, and never was in training: all zeros",
-        "'c' has 'z' on row 2, never seen in training: all zeros",
+        "'c' is missing on row 3; no value was missing in training, so its features are all 0",
+        "'c' has 'z' on row 2, which did not occur in training, so its features are all 0",
     ]
 
 

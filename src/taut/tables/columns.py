@@ -63,8 +63,8 @@ class Number:
         gaps = np.isnan(values)
         if gaps.any() and not self.missing:
             notes.append(
-                f"{self.name!r} is missing on {table.places(np.flatnonzero(gaps))}, and never was in "
-                f"training: the training median, {self.median:g}, was used"
+                f"{self.name!r} is missing on {table.places(np.flatnonzero(gaps))}; no value was missing in training, so "
+                f"the training median, {self.median:g}, was used"
             )
         features: list[np.ndarray] = []
         if self.std > 0:
@@ -73,8 +73,8 @@ class Number:
             if too_large.size:
                 raise TableError(
                     f"{self.name!r} is {values[too_large[0]]:g} on {table.where(too_large[0])} of "
-                    f"{table.source}: too large to compute with, beside a training mean of {self.mean:g}. "
-                    "Correct it or empty it."
+                    f"{table.source}: too large to compute with (the training mean is {self.mean:g}). "
+                    "Correct it, or leave it empty to mark it as missing."
                 )
             features.append(scaled)
         if self.missing:
@@ -132,12 +132,14 @@ class Choice:
         if strange and len(strange) == len(texts) - len(gaps):
             self._refuse_numbers(table)
         if gaps and not self.missing:
-            notes.append(f"{self.name!r} is missing on {table.places(gaps)}, and never was in training: all zeros")
+            notes.append(
+                f"{self.name!r} is missing on {table.places(gaps)}; no value was missing in training, so its features are all 0"
+            )
         if strange and not self.other:
             seen = sorted({str(texts[row]) for row in strange})
             notes.append(
                 f"{self.name!r} has {listed(map(cell, seen), 3)} on {table.places(strange)}, "
-                f"never seen in training: all zeros"
+                f"which did not occur in training, so its features are all 0"
             )
         features = np.zeros((len(texts), nothing + 1), dtype=np.float32)
         features[np.arange(len(texts)), codes] = 1

@@ -181,7 +181,7 @@ def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None) -> Table:
     unnamed = [i for i, name in enumerate(header) if not name]
     if unnamed:
         notes.append(
-            f"column {listed(i + 1 for i in unnamed)} of {path.name} has no name (an index, perhaps): left out"
+            f"column {listed(i + 1 for i in unnamed)} of {path.name} has no name (perhaps an index), so it was left out"
         )
         frame = frame.drop(*[frame.columns[i] for i in unnamed])
     frame.columns = [name for name in header if name]

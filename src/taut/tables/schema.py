@@ -171,7 +171,10 @@ class TableSchema:
         found = cast("dict[str, Any]", data)
         version = found["version"]
         if not isinstance(version, int) or version > _VERSION:
-            raise TableError(f"The description of the table has version {version!r}; this taut knows {_VERSION}.")
+            raise TableError(
+                f"The description of the table has version {version!r}; this version of taut reads up to {_VERSION}. "
+                "Update taut."
+            )
         try:
             older: dict[str, Any] = _PLAIN if version == 1 else {}
             columns = tuple(

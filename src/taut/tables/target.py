@@ -96,10 +96,10 @@ class Target:
         distinct = len(spellings) if stray is not None else len(np.unique(values))
         if distinct == 1:
             raise TableError(
-                f"The target {name!r} is {cell(spellings[0])} on all {len(series)} rows of {table.source}: there "
-                "is nothing to tell apart. Expected at least two different values."
+                f"The target {name!r} is {cell(spellings[0])} on all {len(series)} rows of {table.source}, so "
+                "there is nothing to predict. Expected at least two different values."
             )
-        why = "as told"
+        why = "as requested"
         if task is None:
             task, why = _decide(values, stray, distinct, len(series))
         written = "" if found.example is None or stray is not None else found.example[0]
