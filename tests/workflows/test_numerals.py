@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from taut.tables import TableError, TableSchema, Target, read_table
-from taut.tables.numerals import number
+from taut.tables.cells import number
 
 
 @pytest.fixture
@@ -144,6 +144,10 @@ def test_where_a_column_does_not_tell_the_file_does_and_it_is_said(csv) -> None:
     # Nothing but the semicolons tells.
     table = read_table(csv("x;c\n1,234;a\n5,678;b\n"))
     assert numbers(TableSchema.fit(table), table).tolist() == pytest.approx([1.234, 5.678])
+    assert read_table(csv("x;c\n1.234;a\n5.678;b\n")).notes == (
+        "'x': '1.234' was read as 1.234 (if it is 1234, add --decimal ',')",
+    )
+    assert read_table(csv("x;c\n1.234;a\n5.678;b\n"), decimal=".").notes == ()
     # A plain file stays as it is, thousandths and all.
     table = read_table(csv("x,c\n1.234,a\n5.678,b\n"))
     notes = []

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from taut.cli._command import note
-from taut.cli._options import terms_of
+from taut.cli._values import terms_of
 from taut.tables import TableError, TableSchema, Target, hold_out, listed, read_table
 
 __all__ = ["Rows", "network", "rows_of"]

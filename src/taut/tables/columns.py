@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from taut._extras import require
-from taut.tables import numerals
+from taut.tables import cells, numerals
 from taut.tables._errors import TableError, cell, listed
-from taut.tables.numerals import Notation
+from taut.tables.cells import Notation
 from taut.tables.reading import Table
 
 __all__ = ["Choice", "Column", "LeftOut", "Number"]
@@ -166,8 +166,8 @@ def _kind_of_numbers(column: Number) -> str:
 def _hint(text: str, decimal: str) -> str:
     """Whether the other decimal sign would do."""
     other = "," if decimal == "." else "."
-    if np.isnan(numerals.number(text, decimal)) and not np.isnan(numerals.number(text, other)):
-        return f" If it is {numerals.number(text, other):g}, add --decimal {other!r}."
+    if np.isnan(cells.number(text, decimal)) and not np.isnan(cells.number(text, other)):
+        return f" If it is {cells.number(text, other):g}, add --decimal {other!r}."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people write them: 1,234.50 and 1.234,50, $5, 10.5 %, (3.00) for -3, spaces between thousands.
+"""Columns of numbers as people write them (`taut.tables.cells`).
 
 Whether a comma is decimal or stands between thousands is decided for a whole column, in training, and kept with the
 model. A cell such as 0,5 or 1.234,50 can be read in one way only and decides for its column; where no cell does (1,234),
@@ -7,63 +7,20 @@ the other columns of the file decide, and the user is told.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from taut._extras import require
 from taut.tables._errors import cell
+from taut.tables.cells import DECIMALS, PLAIN, Cell, Notation, is_plain, number, parse
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["DECIMALS", "PLAIN", "Notation", "Reading", "number", "read", "read_as", "usual_decimal"]
-
-DECIMALS = (".", ",")
-
-_CURRENCIES = "$¢£¤¥฿" + "".join(map(chr, range(0x20A0, 0x20C1)))
-_UNIT = f"[{re.escape(_CURRENCIES)}]|USD|EUR|GBP|CHF|JPY|CNY|INR"
-_SIGN = "[+\\-\u2212]"  # the last one is the minus sign of typesetters
-_GAPS = "'\u2019 \u00a0\u202f"  # apostrophes and spaces between thousands
-_LONGEST = 400  # characters; float64 has 309 digits before the point
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
-
-
-def _pattern(decimal: str) -> re.Pattern[str]:
-    group = "," if decimal == "." else r"\."
-    point = re.escape(decimal)
-    thousands = rf"[1-9]\d{{0,2}}(?P<gap>[{group}{_GAPS}])\d{{3}}(?:(?P=gap)\d{{3}})*"
-    lakhs = r"|[1-9]\d?(?:,\d{2})+,\d{3}" if decimal == "." else ""  # India: 12,34,567
-    digits = rf"(?:(?:{thousands}{lakhs}|\d+)(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
-    return re.compile(
-        rf"(?P<open>\()?\s*(?P<sign>{_SIGN})?\s*(?P<before>{_UNIT})?\s*(?P<inner>{_SIGN})?\s*(?P<digits>{digits})"
-        rf"\s*(?P<after>{_UNIT}|%)?\s*(?P<close>\))?"
-    )
-
-
-_PATTERNS = {decimal: _pattern(decimal) for decimal in DECIMALS}
-
-
-@dataclass(frozen=True)
-class Notation:
-    """How a column writes its numbers: the decimal sign, whether every cell has a %, and the currency if it has one."""
-
-    decimal: str = "."
-    percent: bool = False
-    unit: str = ""
-
-
-PLAIN = Notation()
-
-
-class Cell(NamedTuple):
-    value: float
-    unit: str
-    percent: bool
+__all__ = ["Reading", "doubtful", "read", "read_as", "usual_decimal"]
 
 
 @dataclass(frozen=True)
@@ -94,37 +51,6 @@ class Reading:
         return text
 
 
-def number(text: str, decimal: str) -> float:
-    """One cell as a number; NaN if it is none.
-
-    >>> number("1.234,50 €", ","), number("(1,234.50)", "."), number("10.5%", "."), number("1,5", ".")
-    (1234.5, -1234.5, 0.105, nan)
-    """
-    found = _cell(text, decimal)
-    return float("nan") if found is None else found.value
-
-
-def _cell(text: str, decimal: str) -> Cell | None:
-    text = text.strip()
-    if len(text) > _LONGEST:
-        return None
-    match = _PATTERNS[decimal].fullmatch(text)
-    if match is None:
-        return Cell(float(text), "", False) if _INFINITE.fullmatch(text) else None
-    signs = [sign for sign in (match["sign"], match["inner"]) if sign]
-    both_ends = bool(match["before"]) and match["after"] not in (None, "%")
-    if bool(match["open"]) != bool(match["close"]) or both_ends or len(signs) + bool(match["open"]) > 1:
-        return None
-    digits = match["digits"]
-    for gap in ("," if decimal == "." else ".", *_GAPS):
-        digits = digits.replace(gap, "")
-    value = float(digits.replace(decimal, "."))
-    percent = match["after"] == "%"
-    unit = match["before"] or ("" if percent else match["after"]) or ""
-    minus = bool(match["open"]) or (bool(signs) and signs[0] != "+")
-    return Cell((-value if minus else value) / (100 if percent else 1), unit, percent)
-
-
 def read(series: pl.Series, decimal: str | None = None, usual: str = ".") -> Reading:
     """A column as numbers, its notation found.
 
@@ -141,7 +67,7 @@ def read(series: pl.Series, decimal: str | None = None, usual: str = ".") -> Rea
         if not wrong.any():
             return Reading(values)
     texts = series.drop_nulls().unique(maintain_order=True).to_list()
-    cells = {sign: {text: _cell(text, sign) for text in texts} for sign in DECIMALS}
+    cells = {sign: {text: parse(text, sign) for text in texts} for sign in DECIMALS}
     fits = {sign: _fit(cells[sign].values()) for sign in DECIMALS}
     chosen, ambiguous = decimal or usual, False
     if decimal is None and (fits["."] is None) != (fits[","] is None):
@@ -165,7 +91,7 @@ def read_as(series: pl.Series, notation: Notation, decimal: str | None = None) -
         values, wrong = _plain(pl, series)
         if not wrong.any():
             return Reading(values)
-    cells = {text: _cell(text, sign) for text in series.drop_nulls().unique(maintain_order=True).to_list()}
+    cells = {text: parse(text, sign) for text in series.drop_nulls().unique(maintain_order=True).to_list()}
     fit = _fit(cells.values())
     agrees = fit is not None and fit.percent == notation.percent and fit.unit in ("", notation.unit or fit.unit)
     wanted = Notation(sign, notation.percent, notation.unit)
@@ -205,7 +131,7 @@ def _reading(
         return Reading(np.full(len(series), np.nan), notation=Notation(sign))
     numbers = series.replace_strict(list(values), list(values.values()), default=None, return_dtype=pl.Float64)
     notation = Notation(sign) if fit is None else Notation(sign, fit.percent, fit.unit)
-    strange = next((text for text, found in cells.items() if found and not _is_plain(text, found.value)), None)
+    strange = next((text for text, found in cells.items() if found and not is_plain(text, found.value)), None)
     example = None if strange is None else (strange, values[strange] or 0.0)
     return Reading(_as_float(numbers), bad, notation, example, ambiguous)
 
@@ -222,10 +148,6 @@ def _odd(cells: dict[str, Cell | None], wanted: Notation | None) -> set[str]:
         for text, found in cells.items()
         if found is None or found.percent != wanted.percent or (found.unit not in units if units else False)
     } or set(cells)
-
-
-def _is_plain(text: str, value: float) -> bool:
-    return _INFINITE.fullmatch(text) is not None or (_PLAIN.fullmatch(text) is not None and float(text) == value)
 
 
 def _plain(pl: Any, series: pl.Series) -> tuple[np.ndarray, Any]:
@@ -262,3 +184,22 @@ def usual_decimal(frame: pl.DataFrame, separator: str) -> str:
     if commas == points:
         return "," if separator == ";" else "."
     return "," if commas > points else "."
+
+
+def doubtful(frame: pl.DataFrame) -> list[str]:
+    """Notes on columns that are written plainly, but in which every point could stand between thousands."""
+    pl = require("polars", "Reading tables")
+    notes: list[str] = []
+    for series in frame:
+        points = series.filter(series.str.contains(".", literal=True).fill_null(value=False))
+        if (
+            len(points)
+            and points.str.contains(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$").all()
+            and not _plain(pl, series)[1].any()
+        ):
+            text = points[0]
+            other = number(text, ",")
+            notes.append(
+                f"{series.name!r}: {cell(text)} was read as {float(text):g} (if it is {other:.12g}, add --decimal ',')"
+            )
+    return notes

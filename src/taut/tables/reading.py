@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taut._extras import require
-from taut.tables import numerals, opening
+from taut.tables import cells, numerals, opening
 from taut.tables._errors import TableError, cell, listed, no_such_column
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def read_table(path: str | Path, separator: str | None = None, decimal: str | No
     Raises:
         TableError: the file is missing, empty, ragged, not text, or has no usable header.
     """
-    if decimal not in (None, *numerals.DECIMALS):
+    if decimal not in (None, *cells.DECIMALS):
         raise TableError(f"The decimal sign is {decimal!r}; expected '.' or ','.")
     path = Path(path)
     if not path.exists():
@@ -119,7 +119,7 @@ def read_table(path: str | Path, separator: str | None = None, decimal: str | No
         raise TableError(
             f"{path.name} is named as Parquet but is not: its first bytes are {magic!r}, expected b'PAR1'."
         )
-    return replace(_read_csv(path, separator), decimal=decimal)
+    return _read_csv(path, separator, decimal)
 
 
 def _read_parquet(path: Path) -> Table:
@@ -134,20 +134,20 @@ def _read_parquet(path: Path) -> Table:
     return Table(frame, path.name)
 
 
-def _read_csv(path: Path, separator: str | None) -> Table:
+def _read_csv(path: Path, separator: str | None, decimal: str | None) -> Table:
     pl = require("polars", "Reading tables")
     encoding = opening.encoding_of(path)
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         with path.open(encoding=encoding, newline="") as file:
-            return _parse_csv(pl, path, file, separator)
+            return _parse_csv(pl, path, file, separator, decimal)
     except UnicodeDecodeError:
         raise TableError(opening.not_text(path, encoding)) from None
     finally:
         csv.field_size_limit(limit)
 
 
-def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None) -> Table:
+def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None, decimal: str | None) -> Table:
     start = opening.find_header(file, path.name, separator)
     separator, notes = start.separator, list(start.notes)
     file.seek(0)
@@ -185,7 +185,10 @@ def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None) -> Table:
         )
         frame = frame.drop(*[frame.columns[i] for i in unnamed])
     frame.columns = [name for name in header if name]
-    return Table(frame, path.name, lines, tuple(notes), usual=numerals.usual_decimal(frame, separator))
+    usual = numerals.usual_decimal(frame, separator)
+    if decimal is None and separator == ";" and usual == ".":  # most files with semicolons have decimal commas
+        notes += numerals.doubtful(frame)
+    return Table(frame, path.name, lines, tuple(notes), decimal, usual)
 
 
 def _records(

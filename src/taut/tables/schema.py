@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from taut.tables._errors import TableError, cell, listed, no_such_column
+from taut.tables.cells import Notation, number
 from taut.tables.columns import Choice, Column, LeftOut, Number
 from taut.tables.fitting import fit_column
-from taut.tables.numerals import Notation, number
 from taut.tables.reading import Table
 from taut.tables.target import Target
 

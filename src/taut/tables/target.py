@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from taut._extras import require
-from taut.tables import numerals
+from taut.tables import cells, numerals
 from taut.tables._errors import TableError, cell, listed, no_such_column
+from taut.tables.cells import Notation
 from taut.tables.fitting import dates_in
-from taut.tables.numerals import Notation
 from taut.tables.reading import Table
 
 __all__ = ["MAX_CLASSES", "Target", "Task"]
@@ -141,7 +141,7 @@ class Target:
             by_number = self._labels_by_number()
             texts = list(map(str, series.to_list()))
             for text in set(texts) - set(place):
-                place[text] = by_number.get(numerals.number(text, table.decimal or self.decimal), -1)
+                place[text] = by_number.get(cells.number(text, table.decimal or self.decimal), -1)
             codes = [place[text] for text in texts]
             if -1 in codes:
                 row = codes.index(-1)
@@ -164,7 +164,7 @@ class Target:
         """Labels that are numbers by their value: 1 is 1.0 and 01."""
         if any(isinstance(label, bool) for label in self.labels):
             return {}
-        values = [numerals.number(str(label), self.decimal) for label in self.labels]
+        values = [cells.number(str(label), self.decimal) for label in self.labels]
         return {} if np.isnan(values).any() else {value: i for i, value in enumerate(values)}
 
     def fitted(self, values: np.ndarray) -> Target:
