@@ -177,6 +177,10 @@ def test_ctrl_c_keeps_what_was_trained(cancer: Path, tmp_path: Path, monkeypatch
         interrupt_at(patch, 0)  # in the first epoch: nothing to keep
         assert "Aborted" in run(*words, code=1).output
     assert not out.exists()
+    with monkeypatch.context() as patch:  # while it is tested: saved without a score
+        patch.setattr(taut.Sequential, "predict", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+        assert "saved without a score" in run(*words).stderr
+    assert taut.load_model(out).metadata["training"]["score"] is None
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
@@ -192,9 +196,10 @@ def test_a_full_disk_does_not_lose_the_training(cancer: Path, tmp_path: Path, mo
     assert f"Saved {kept}" in said.stdout and kept.suffix == ".taut"
     assert taut.load_model(kept).metadata["training"]["epochs"] == 3
     # At a terminal the user is asked.
-    answers = iter([str(full), str(tmp_path / "other.taut")])
+    rows, answers = cancer.read_bytes(), iter([str(full), str(cancer), str(tmp_path / "other.taut")])
     monkeypatch.setattr(taut.cli._command, "_another_file", lambda: next(answers))
     assert f"Saved {tmp_path / 'other.taut'}" in run(*words).output
+    assert cancer.read_bytes() == rows  # a mistyped answer does not cost the data
     # Nowhere at all.
     monkeypatch.setattr(taut.cli._command, "_another_file", lambda: "")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))

@@ -192,6 +192,7 @@ def test_other_notations_at_prediction_time(csv) -> None:
         shares.transform(read_table(csv("x\n0.05\n")))
     assert shares.transform(pl.DataFrame({"x": [0.05]}), notes)[0, 0] == pytest.approx(-1)
     assert "0.1 is read as 10 %" in notes[-1]
+    assert shares.transform(read_table(csv("x,c\n,a\n,b\n")), notes).tolist() == [[0], [0]]  # all are missing
     with pytest.raises(TableError, match="has '€5'"):
         TableSchema.fit(read_table(csv("x\n$5\n$6\n"))).transform(read_table(csv("x\n€5\n")))
 

@@ -120,16 +120,17 @@ def _written(out: Path, write: Callable[[Path], Any]) -> bool:
         write(out)
     except OSError as error:
         click.secho("Error: ", fg="red", nl=False, err=True)
-        click.echo(_message(error) if error.filename else f"{out}: {error.strerror or error}.", err=True)
+        known = error.filename or not error.strerror  # then the message has the name
+        click.echo(_message(error) if known else f"{out}: {error.strerror}.", err=True)
         return False
     return True
 
 
-def keep(out: Path, save: Callable[[Path], None]) -> tuple[Path, bool]:
+def keep(out: Path, save: Callable[[Path], None], *inputs: Path) -> tuple[Path, bool]:
     """Save the result of a training; never lose it because ``out`` cannot be written.
 
-    On a terminal the user is asked for another file. Elsewhere, or if none is given, the result goes to the folder of
-    temporary files.
+    On a terminal the user is asked for another file (but none of the ``inputs``). Elsewhere, or if none is given, the
+    result goes to the folder of temporary files.
 
     Returns:
         Where it was saved, and whether that is where the user wanted it.
@@ -137,12 +138,18 @@ def keep(out: Path, save: Callable[[Path], None]) -> tuple[Path, bool]:
     Raises:
         click.ClickException: no file could be written.
     """
-    while not _written(out, save):
-        answer = _another_file()
-        if not answer:
-            return _aside(out, save), False
-        out = Path(answer).expanduser()
-    return out, True
+    if _written(out, save):
+        return out, True
+    while answer := _another_file():
+        other = Path(answer).expanduser()
+        try:
+            check_out(other, *inputs)
+        except click.BadParameter as error:
+            click.echo(error.message, err=True)
+            continue
+        if _written(other, save):
+            return other, True
+    return _aside(out, save), False
 
 
 def _another_file() -> str:
@@ -153,12 +160,16 @@ def _another_file() -> str:
 
 
 def _aside(out: Path, save: Callable[[Path], None]) -> Path:
+    path = None
     try:
         handle, name = tempfile.mkstemp(prefix=f"{out.stem}-", suffix=out.suffix or ".taut")
         os.close(handle)
-        save(Path(name))
+        path = Path(name)
+        save(path)
     except OSError as error:
+        if path is not None:
+            path.unlink(missing_ok=True)
         raise click.ClickException(
             f"the model could not be saved to {out}, nor to a temporary file: {_message(error)}"
         ) from None
-    return Path(name)
+    return path

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+import click
 import numpy as np
 
+from taut.cli._command import heading, note
+from taut.cli._network import Rows
 from taut.tables import Target
 
-__all__ = ["guess", "score", "show"]
+__all__ = ["guess", "held_out", "score", "show"]
 
 _LEAST = float(np.finfo(np.float32).eps)  # a probability of 0 has an infinite log loss; as in scikit-learn
 
@@ -57,6 +60,26 @@ def score(target: Target, outputs: np.ndarray, y: np.ndarray, baseline: Mapping[
         "r2": 1 - (rmse / base) ** 2 if base > 0 else None,
         "constant": constant,
     }
+
+
+def held_out(model: Any, rows: Rows, baseline: Mapping[str, Any], used: str) -> dict[str, Any] | None:
+    """Test a model on the held-out rows, print its scores, and return them; None if there are none.
+
+    Args:
+        used: for what the other rows were used.
+    """
+    if not len(rows.test):
+        note("no rows were held out, so the model was not tested; --test-fraction 0.2 holds out a fifth of the rows")
+        return None
+    heading("Held out")
+    try:
+        found = score(rows.target, model.predict(rows.x[rows.test]), rows.y[rows.test], baseline)
+    except KeyboardInterrupt:  # a second Ctrl-C: what was trained is saved all the same
+        note("interrupted before the test was complete; the model is saved without a score")
+        return None
+    click.echo(f"{len(rows.test)} rows that were {used}")
+    click.echo(show(rows.target, found))
+    return found
 
 
 def show(target: Target, result: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from taut.cli._options import (
     term_options,
     training_options,
 )
-from taut.cli._scores import guess, score, show
+from taut.cli._scores import guess, held_out
 from taut.cli._training import record, train, training_line
 
 __all__ = ["fit"]
@@ -111,7 +111,7 @@ def fit(data: Path, target: str, out: Path, **options: Any) -> None:
     """
     check_out(out, data)
     rows = rows_of(data, target, **options)
-    aim, x, y, test, seed = rows.target, rows.x, rows.y, rows.test, rows.seed
+    aim, x, y, seed = rows.target, rows.x, rows.y, rows.seed
     weights = rows.class_weight(options["class_weight"])
     rows.introduce()
 
@@ -137,21 +137,14 @@ def fit(data: Path, target: str, out: Path, **options: Any) -> None:
     if interrupted:
         note(f"interrupted after {len(fitted.epoch)} of {options['epochs']} epochs; the model is saved as it is now")
 
-    result, baseline = None, guess(aim, y[rows.train])
-    if len(test):
-        heading("Held out")
-        result = score(aim, model.predict(x[test]), y[test], baseline)
-        click.echo(f"{len(test)} rows that were not used for training")
-        click.echo(show(aim, result))
-    else:
-        note("no rows were held out, so the model was not tested; --test-fraction 0.2 holds out a fifth of the rows")
-
+    baseline = guess(aim, y[rows.train])
+    result = held_out(model, rows, baseline, "not used for training")
     existed = out.exists()
     model.metadata["table"] = rows.schema.to_dict()
     model.metadata["columns"] = list(rows.schema.feature_names)  # by which taut.compact names the inputs it keeps
     named = None if weights is None else {str(aim.labels[i]): weight for i, weight in weights.items()}
     model.metadata["training"] = {**training, "class_weight": named, "baseline": baseline, "score": result}
-    saved, wanted = keep(out, model.save)
+    saved, wanted = keep(out, model.save, data)
     click.echo()
     click.secho(f"Saved {saved}", bold=True, nl=False)
     click.echo(

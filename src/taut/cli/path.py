@@ -24,7 +24,7 @@ from taut.cli._options import (
     term_options,
     training_options,
 )
-from taut.cli._scores import guess, score, show
+from taut.cli._scores import guess, held_out
 from taut.cli._training import record
 
 __all__ = ["VaryOption", "path"]
@@ -200,22 +200,15 @@ def path(
             "interrupted while the network was trained with the chosen strength, so no model was saved. The choice "
             "above is complete: taut fit trains the network with that strength."
         ) from None
-    result, baseline = None, guess(rows.target, rows.y[rows.train])
-    if len(rows.test):
-        heading("Held out")
-        result = score(rows.target, net.predict(rows.x[rows.test]), rows.y[rows.test], baseline)
-        click.echo(f"{len(rows.test)} rows that were used neither for training nor for the choice")
-        click.echo(show(rows.target, result))
-    else:
-        note("no rows were held out, so the model was not tested; --test-fraction 0.2 holds out a fifth of the rows")
-
+    baseline = guess(rows.target, rows.y[rows.train])
+    result = held_out(net, rows, baseline, "used neither for training nor for the choice")
     history = net.history
     training = record(history, rows.target, rows.seed, len(rows.train), {**options, "settle": 0})
     net.metadata["table"] = rows.schema.to_dict()
     net.metadata["columns"] = list(rows.schema.feature_names)  # by which taut.compact names the inputs it keeps
     named = None if weights is None else {str(rows.target.labels[i]): weight for i, weight in weights.items()}
     net.metadata["training"] = {**training, "class_weight": named, "baseline": baseline, "score": result}
-    saved, wanted = keep(out, net.save)
+    saved, wanted = keep(out, net.save, data)
     click.echo()
     click.secho(f"Saved {saved}", bold=True)
     if not (wanted and complete):

@@ -8,7 +8,7 @@ the other columns of the file decide, and the user is told.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +32,7 @@ class Reading:
         bad: the first row that is not missing and is no number, or does not fit the others; None if there is none.
         notation: how the numbers are written.
         example: a cell that is not written plainly, and its value.
-        ambiguous: every cell could be read with the other decimal sign as well, with another value.
+        ambiguous: all cells can be read with the other decimal sign as well, and some have another value then.
     """
 
     values: np.ndarray
@@ -78,7 +78,11 @@ def read(series: pl.Series, decimal: str | None = None, usual: str = ".") -> Rea
     elif decimal is None:
         count = {sign: sum(found is not None for found in cells[sign].values()) for sign in DECIMALS}
         chosen = usual if count["."] == count[","] else max(DECIMALS, key=lambda sign: count[sign])
-    return _reading(pl, series, cells[chosen], fits[chosen], chosen, ambiguous)
+    found = _reading(pl, series, cells[chosen], fits[chosen], chosen)
+    if not ambiguous:
+        return found
+    text = next(text for text in texts if cells["."][text] != cells[","][text])
+    return replace(found, ambiguous=True, example=(text, number(text, chosen)))
 
 
 def read_as(series: pl.Series, notation: Notation, decimal: str | None = None) -> Reading:
@@ -92,10 +96,12 @@ def read_as(series: pl.Series, notation: Notation, decimal: str | None = None) -
         if not wrong.any():
             return Reading(values)
     cells = {text: parse(text, sign) for text in series.drop_nulls().unique(maintain_order=True).to_list()}
+    if not cells:
+        return Reading(np.full(len(series), np.nan))
     fit = _fit(cells.values())
     agrees = fit is not None and fit.percent == notation.percent and fit.unit in ("", notation.unit or fit.unit)
     wanted = Notation(sign, notation.percent, notation.unit)
-    return _reading(pl, series, cells, wanted if agrees else None, sign, False, wanted)
+    return _reading(pl, series, cells, wanted if agrees else None, sign, wanted)
 
 
 def _fit(cells: Iterable[Cell | None]) -> Notation | None:
@@ -119,7 +125,6 @@ def _reading(
     cells: dict[str, Cell | None],
     fit: Notation | None,
     sign: str,
-    ambiguous: bool,
     wanted: Notation | None = None,
 ) -> Reading:
     values = {text: None if found is None else found.value for text, found in cells.items()}
@@ -127,13 +132,11 @@ def _reading(
     if fit is None:
         odd = _odd(cells, wanted)
         bad = next(row for row, text in enumerate(series.to_list()) if text in odd)
-    if not values:
-        return Reading(np.full(len(series), np.nan), notation=Notation(sign))
     numbers = series.replace_strict(list(values), list(values.values()), default=None, return_dtype=pl.Float64)
     notation = Notation(sign) if fit is None else Notation(sign, fit.percent, fit.unit)
     strange = next((text for text, found in cells.items() if found and not is_plain(text, found.value)), None)
     example = None if strange is None else (strange, values[strange] or 0.0)
-    return Reading(_as_float(numbers), bad, notation, example, ambiguous)
+    return Reading(_as_float(numbers), bad, notation, example)
 
 
 def _odd(cells: dict[str, Cell | None], wanted: Notation | None) -> set[str]:
