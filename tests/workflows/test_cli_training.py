@@ -14,6 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 
 import taut
+import taut._files
 import taut.cli._command
 from taut.cli import main
 from taut.cli._scores import guess, score, show
@@ -183,15 +184,35 @@ def test_ctrl_c_keeps_what_was_trained(cancer: Path, tmp_path: Path, monkeypatch
     assert taut.load_model(out).metadata["training"]["score"] is None
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
-def test_a_full_disk_does_not_lose_the_training(cancer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full, aside = tmp_path / "full.taut", tmp_path / "aside"
-    full.symlink_to("/dev/full")
+@pytest.fixture
+def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which the system itself refuses every byte, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    folder, put, kind = tmp_path / "full", taut._files._put, resource.RLIMIT_FSIZE
+    folder.mkdir()
+
+    def limited(path: str, payload: bytes) -> None:
+        before = resource.getrlimit(kind)
+        if Path(path).parent == folder:
+            resource.setrlimit(kind, (0, before[1]))
+        try:
+            put(path, payload)
+        finally:
+            resource.setrlimit(kind, before)
+
+    monkeypatch.setattr(taut._files, "_put", limited)
+    return folder
+
+
+def test_a_full_disk_does_not_lose_the_training(
+    cancer: Path, tmp_path: Path, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, aside = full / "m.taut", tmp_path / "aside"
     aside.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(aside))
     words = ("fit", cancer, "-t", "kind", *QUICK, "--out", full)
     said = run(*words, code=1)
-    assert f"{full}: No space left on device" in said.stderr
+    assert f"{full}: File too large" in said.stderr
     (kept,) = aside.iterdir()
     assert f"Saved {kept}" in said.stdout and kept.suffix == ".taut"
     assert taut.load_model(kept).metadata["training"]["epochs"] == 3
@@ -207,20 +228,20 @@ def test_a_full_disk_does_not_lose_the_training(cancer: Path, tmp_path: Path, mo
     assert f"could not be saved to {full}, nor to a temporary file" in said and "gone" in said
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
-def test_one_file_that_fails_does_not_cost_the_others_and_the_metric_chooses(cancer: Path, tmp_path: Path) -> None:
-    full, csv, out = tmp_path / "full.html", tmp_path / "t.csv", tmp_path / "m.taut"
-    full.symlink_to("/dev/full")
+def test_one_file_that_fails_does_not_cost_the_others_and_the_metric_chooses(
+    cancer: Path, tmp_path: Path, full: Path
+) -> None:
+    full, csv, out = full / "page.html", tmp_path / "t.csv", tmp_path / "m.taut"
     options = ("-t", "kind", "--strengths", 2, "--folds", 2, *QUICK, "--class-weight", "balanced", "--html", full)
     words = ("--rule", "max", "--metric", "accuracy", "--csv", csv, "--out", out)
     said = run("path", cancer, *options, *words, code=1)
-    assert f"{full}: No space left on device" in said.stderr
+    assert f"{full}: File too large" in said.stderr
     assert f"accuracy {pl.read_csv(csv)['val_accuracy'].max():.4g}" in said.stdout.split("Choice")[1].splitlines()[1]
     assert f"Saved {out}" in said.stdout
     assert taut.load_model(out).metadata["training"]["class_weight"].keys() == {"benign", "malignant"}
     csv.unlink()
     said = run("compare", cancer, *options, "--kind", "l1", "--metric", "log_loss", "--csv", csv, code=1)
-    assert f"{full}: No space left on device" in said.stderr
+    assert f"{full}: File too large" in said.stderr
     table = pl.read_csv(csv)
     assert table.height == 2 and {"val_log_loss", "test_log_loss"} <= set(table.columns)
 
