@@ -175,7 +175,7 @@ def test_taut_path_finds_a_strength_and_saves_the_network_at_it(file: Path, tmp_
         *("path", file, "-t", "y", "--hidden", "none", "--strengths", 4, "--folds", 2, "--epochs", 15, "--seed", 3),
         *("--learning-rate", 0.02, "-o", out, "--html", html, "--csv", csv, "--plot", plot),
     ).output
-    assert "best mean" in told and "one_se" in told and "neither training nor choice saw" in told
+    assert "best mean" in told and "one_se" in told and "used neither for training nor for the choice" in told
     rows = pl.read_csv(csv)
     assert rows.height == 4 and rows["kernel"][0] > rows["kernel"][-1]
     assert html.stat().st_size > 1000 and plot.stat().st_size > 1000
@@ -221,7 +221,7 @@ def test_taut_compare_says_which_kind_and_why(file: Path, tmp_path: Path) -> Non
         *("compare", file, "-t", "y", "--hidden", "none", "--kind", "l1", "--strengths", 2, "--folds", 2),
         *("--epochs", 5, "--seed", 3, "--html", html, "--csv", csv),
     ).output
-    assert "Best on the folds:" in told and "l1: L1 on the kernels" in " ".join(told.split())
+    assert "Best in cross-validation:" in told and "l1: L1 on the kernels" in " ".join(told.split())
     assert pl.read_csv(csv)["kind"].to_list() == ["none", "l1"]
     assert html.stat().st_size > 1000
     assert "l3" in run("compare", file, "-t", "y", "--kind", "l3", code=1).output
