@@ -1,11 +1,13 @@
-# Two commands for a fresh machine with Python, pip and make: `make demo`, `make test`.
+# Two commands for a fresh machine with Python, pip and make: `make demo`, `make test`; `make test-all` is the second and more.
 # Each builds the environment that it needs, once, and again when pyproject.toml changes.
 
 PYTHON ?= python3
 # Extra words for the one pip command that installs PyTorch, such as the index of its CPU builds.
 TORCH_PIP_FLAGS ?=
 # Words handed to pytest: make test PYTEST_FLAGS="-k prox -x"
-PYTEST_FLAGS ?= -n 2 --dist loadgroup
+PYTEST_FLAGS ?= -n 2 --dist loadscope --no-loadscope-reorder
+# Where the time went, for whoever reads the log.
+DURATIONS := $(if $(CI),--durations=50 --durations-min=0.5)
 # Words handed to every benchmark: make bench BENCH_FLAGS=--quick
 BENCH_FLAGS ?=
 
@@ -17,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export KERAS_BACKEND := jax
 export JAX_PLATFORMS := cpu
 
-.PHONY: help demo test test-lowest check format bench gallery mutants clean
+.PHONY: help demo test test-all test-lowest check format bench gallery mutants clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -25,13 +27,16 @@ help:  ## list the commands
 demo: $(VENV)/.demo  ## real networks on real data with each kind of term; a table and a picture
 	$(BIN)/taut demo
 
-test: $(VENV)/.test  ## every test, doctest and documented example
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+test: $(VENV)/.test  ## every law, oracle, workflow, doctest and documented example; ten minutes on two cores
+	$(BIN)/python -m pytest -m "not slow" $(DURATIONS) $(PYTEST_FLAGS)
+
+test-all: test test-lowest  ## the same, then what is heavy and rare: other backends, several processes, kills, whole demos
+	$(BIN)/python -m pytest -m slow $(DURATIONS) $(PYTEST_FLAGS)
 
 # What a user's program goes through, and the laws of the plan, on three array libraries.
 LOWEST_TESTS := $(addprefix tests/,test_extras.py test_imports.py laws/test_plan.py laws/test_rules.py laws/test_bound.py \
 	oracles/test_terms_keras.py) $(addprefix tests/workflows/test_,cli_fit.py compact.py fit.py html.py keras_programs.py \
-	nnx.py path.py report_figures.py saving.py sklearn.py tables.py)
+	held_layers.py nnx.py path.py report_figures.py saving.py sklearn.py tables.py)
 
 test-lowest: .venv-lowest/.ready  ## the workflows, on the lowest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest -n 2 --dist loadscope $(LOWEST_TESTS)
@@ -40,7 +45,7 @@ check: $(VENV)/.test  ## format, lint, types, tests, docs
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
 
 format: $(VENV)/.test  ## put the code in order, and the sources that the documents show
 	$(BIN)/ruff check --fix

@@ -22,7 +22,11 @@ KERAS_PYTHON = ROOT / ".venv-keras" / "bin" / "python"
 
 @dataclass(frozen=True)
 class Figure:
-    """A promise: ``over`` divided by ``under``, held to ``bound``; ``None`` for one that is only reported."""
+    """A promise: ``over`` divided by ``under``, held to ``bound``; ``None`` for one that is only reported.
+
+    A record says what its value is of the numbers it was made from (``of``: "median of 9 rounds"), and has the spread of
+    that same value, made from the same numbers, or none.
+    """
 
     text: str
     over: str
@@ -32,18 +36,30 @@ class Figure:
 
     def record(self, runs: Mapping[str, Sequence[float]]) -> dict[str, Any]:
         """The median of the ratios within each round, and the quartiles between which half of them lie."""
-        ratios = [over / under for over, under in zip(runs[self.over], runs[self.under], strict=True)]
-        return self.judge(statistics.median(ratios), spread(ratios))
+        return self.median([over / under for over, under in zip(runs[self.over], runs[self.under], strict=True)])
 
-    def judge(self, value: float, between: Sequence[float]) -> dict[str, Any]:
+    def median(self, values: Sequence[float]) -> dict[str, Any]:
+        """Of one value a round; half of them lie between the quartiles."""
+        spread = middle_half(values)
+        return self.alone(statistics.median(values), f"median of {len(values)} rounds") | {"spread": spread}
+
+    def mean(self, values: Sequence[float], what: str) -> dict[str, Any]:
+        """Of one value a seed or table (``what``). A mean may lie outside the quartiles; its spread is its standard error."""
+        mean, error = statistics.mean(values), statistics.stdev(values) / len(values) ** 0.5
+        return self.alone(mean, f"mean of {len(values)} {what}") | {"spread": [mean - error, mean + error]}
+
+    def alone(self, value: float, of: str) -> dict[str, Any]:
+        """A value that has no spread, such as the largest of several."""
         reached = None
         if self.sign is not None and self.bound is not None:
             reached = value >= self.bound if self.sign == ">=" else value <= self.bound
-        return asdict(self) | {"value": value, "spread": list(between), "reached": reached}
+        return asdict(self) | {"value": value, "of": of, "spread": None, "reached": reached}
 
 
-def spread(values: Sequence[float]) -> list[float]:
-    """The first and the third quartile."""
+def middle_half(values: Sequence[float]) -> list[float] | None:
+    """The first and the third quartile; none of a single value."""
+    if len(values) < 2:
+        return None
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
     return [low, high]
 
@@ -51,12 +67,15 @@ def spread(values: Sequence[float]) -> list[float]:
 def side(runs: Sequence[float], unit: str, about: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "median": statistics.median(runs),
-        "spread": spread(runs),
-        "best": min(runs),
+        "spread": middle_half(runs),
         "unit": unit,
         "runs": list(runs),
         "about": dict(about),
     }
+
+
+def between(spread: Sequence[float] | None) -> str:
+    return f"({spread[0]:.3g} to {spread[1]:.3g})" if spread else ""
 
 
 def take_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
@@ -123,13 +142,11 @@ def write(name: str, title: str, quick: bool, before: Mapping[str, Any], **measu
         "machine": dict(before),
     } | measured
     for about, numbers in record["sides"].items():
-        low, high = numbers["spread"]
-        print(f"{about:36} {numbers['median']:10.4g} {numbers['unit']}  ({low:.4g} to {high:.4g})")
+        print(f"{about:36} {numbers['median']:10.4g} {numbers['unit']}  {between(numbers['spread'])}")
     for figure in record["figures"]:
-        low, high = figure["spread"]
         aim = f"{figure['sign']} {figure['bound']:g}" if figure["sign"] else "reported"
         word = {True: "reached", False: "MISSED", None: ""}[figure["reached"]]
-        print(f"{figure['text']:44} {figure['value']:8.3g}  ({low:.3g} to {high:.3g})  {aim:9} {word}")
+        print(f"{figure['text']:44} {figure['value']:8.3g}  {figure['of']} {between(figure['spread'])}  {aim:9} {word}")
     if quick:
         say("--quick: nothing is written")
         return

@@ -65,7 +65,7 @@ def main() -> None:
         slope = np.log(last[1] / first[1]) / np.log(last[0] / first[0])
         text = f"power of {what} by which time grows, {first[0]} to {last[0]}"
         names = f"{what} {last[0]}", f"{what} {first[0]}"
-        figures.append(Figure(text, *names).judge(float(slope), [float(slope)] * 2))
+        figures.append(Figure(text, *names).alone(float(slope), f"from medians of {chosen.rounds} rounds"))
     if not chosen.quick:
         draw(curves)
     write(

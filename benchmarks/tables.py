@@ -43,21 +43,30 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def between(low_high: list[float]) -> str:
-    low, high = low_high
-    return f"{number(low)} – {number(high)}"
+def between(low_high: list[float] | None) -> str:
+    return " – ".join(map(number, low_high)) if low_high else ""
+
+
+def origin(figure: dict[str, Any]) -> str:
+    """What a figure is of the numbers it was made from, and the spread of that same figure if it has one."""
+    if figure["spread"] is None:
+        return figure["of"]
+    low, high = figure["spread"]
+    if figure["of"].startswith("mean"):
+        return f"{figure['of']}, standard error {number((high - low) / 2)}"
+    return f"{figure['of']}, middle half {between([low, high])}"
 
 
 def summary(measured: dict[str, dict[str, Any]]) -> str:
     """The table of the README: each promise, what it was held to, what came out."""
-    lines = ["| work | ratio | aim | measured | middle half of the rounds |", "|---|---|---|---|---|"]
+    lines = ["| work | figure | aim | measured | what it is, and its spread |", "|---|---|---|---|---|"]
     for record in measured.values():
         for index, figure in enumerate(record["figures"]):
             work = record["title"] if index == 0 else ""
             sign = {">=": "≥", "<=": "≤", None: ""}[figure["sign"]]
             aim = f"{sign} {figure['bound']:g}" if sign else "–"
             value = number(figure["value"]) + (" (missed)" if figure["reached"] is False else "")
-            lines.append(f"| {work} | {figure['text']} | {aim} | **{value}** | {between(figure['spread'])} |")
+            lines.append(f"| {work} | {figure['text']} | {aim} | **{value}** | {origin(figure)} |")
     return "\n".join(lines)
 
 
@@ -75,19 +84,21 @@ def details(measured: dict[str, dict[str, Any]]) -> str:
     """Everything: each work with its command, its machine, what was checked, and every side."""
     parts = [
         "# What was measured",
-        "Written by `make bench` from the JSON files beside it. The sides take turns in one run; a ratio is the "
-        "median over the rounds of the ratio within a round, the range is the middle half.",
+        "Written by `make bench` from the JSON files beside it. The sides take turns in one run. A median over the rounds "
+        "is that of the ratios within a round, with the middle half of them; a mean has its standard error; the largest or "
+        "the least of several, a share and a single measurement have no spread.",
         summary(measured),
     ]
     for record in measured.values():
         machine = ", ".join(f"{key}: {value}" for key, value in record["machine"].items())
         parts += [f"## {record['title']}", f"`{record['command']}`, {record['date']}. {machine}."]
-        rows = ["| side | median | middle half | best | about |", "|---|---|---|---|---|"]
+        rows = ["| side | median | middle half | least | most | runs | about |", "|---|---|---|---|---|---|---|"]
         for name, side in record["sides"].items():
             about = ", ".join(f"{key} {value}" for key, value in side["about"].items() if key != "learned")
-            best = number(side["best"]) if "best" in side else ""
+            runs = side["runs"]
+            ends = f"{number(min(runs))} | {number(max(runs))} | {len(runs)}"
             median = f"{number(side['median'])} {side['unit']}"
-            rows.append(f"| {name} | {median} | {between(side['spread'])} | {best} | {about} |")
+            rows.append(f"| {name} | {median} | {between(side['spread'])} | {ends} | {about} |")
         parts.append("\n".join(rows))
         if "grid" in record:
             lines = [record["grid"]["head"], ["---"] * len(record["grid"]["head"]), *record["grid"]["rows"]]

@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from benchmarks.line import Peer
-from benchmarks.measure import Figure, check, machine, options, say, side, spread, write
+from benchmarks.measure import Figure, check, machine, options, say, side, write
 from benchmarks.peers import terms_works as works
 
 LIBRARIES = {"jitted JAX": "terms_jax", "numpy": "terms_numpy", "PyTorch": "terms_torch"}
@@ -46,7 +46,7 @@ def figures(runs: Runs, sizes: list[int]) -> list[dict[str, Any]]:
     def judged(text: str, found: dict[str, list[float]], bound: float) -> dict[str, Any]:
         name, values = worst(found)
         figure = Figure(f"{text} ({name})", "", "", "<=", bound)
-        return figure.judge(statistics.median(values), spread(values))
+        return figure.median(values)
 
     made = [
         judged(f"slowest map of single entries over a copy, {s:,} entries", to_copy(works.ENTRYWISE, s), 1.5)

@@ -18,6 +18,7 @@ TOP = {
     "functional",
     "initializers",
     "layers",
+    "layouts",
     "load_model",
     "losses",
     "metrics",
@@ -48,6 +49,7 @@ INSIDE = {
     "he_normal he_uniform lecun_normal lecun_uniform ones random_normal random_uniform truncated_normal "
     "variance_scaling zeros",
     "layers": "Layer Dense Input InputLayer Flatten Activation Dropout Select",
+    "layouts": "Array Factor Flow Layout Parameter Row fans layout main_fan_in name_of of table",
     "losses": f"{CODEC} Loss FunctionLoss BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy "
     "MeanAbsoluteError MeanSquaredError binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy "
     "mean_absolute_error mean_squared_error mae mse",

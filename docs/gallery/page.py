@@ -22,6 +22,9 @@ of a matrix is exactly 0.0. An arrow leads from a point to its nearest point, or
 1 takes it; a ring stays where it is; an orange end has a weight that is exactly 0.0. The same sentences are in the
 shell: `taut terms`, `taut terms l1`.
 
+Projections and proximal maps can be differentiated, in JAX and PyTorch, and their derivatives are exact but for those
+found by turns: DoublyStochastic, and sums and intersections that have no closed form.
+
 ![L1 against L2: contours, paths and thresholds]({picture})
 
 Left, where loss and penalty together are least, solved for under L1 and under the L2 with the same loss: the contour of

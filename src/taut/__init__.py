@@ -8,7 +8,6 @@ the terms alone loads neither JAX nor PyTorch.
 L1(l1=0.01)
 """
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getat
         functional,
         initializers,
         layers,
+        layouts,
         losses,
         metrics,
         models,
@@ -45,6 +45,7 @@ __all__ = [
     "functional",
     "initializers",
     "layers",
+    "layouts",
     "load_model",
     "losses",
     "metrics",
@@ -74,8 +75,7 @@ _OPTIONAL = ("sklearn",)
 
 def __getattr__(name: str) -> Any:
     if name not in __all__ and name not in _OPTIONAL:
-        # `name` and `obj` let Python add "Did you mean ...?" from `__dir__`.
-        raise AttributeError(f"module 'taut' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        import_module("taut._keras_words").in_module("taut", __all__, "name")(name)
     value = getattr(import_module(_HOMES[name]), name) if name in _HOMES else import_module(f"taut.{name}")
     globals()[name] = value  # the next use does not come here
     return value

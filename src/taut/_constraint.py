@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
-from taut import errors
+from taut import errors, identifiers
+from taut._own_terms import by_fields
 from taut._term import MEMBER, Term, unchecked
 from taut.functional import together
 from taut.functional._axes import Axes
-from taut.functional._dtype import Array, Number, namespace, real, shape_of, widen
+from taut.functional._dtype import Array, Number, namespace, readable, real, shape_of, widen
 from taut.functional.combined import Region
 from taut.functional.splitting import tolerance
 from taut.functional.together import Part
@@ -21,7 +20,13 @@ from taut.functional.together import Part
 class Constraint(Term):
     """Keeps weights inside a set: calling it gives the nearest point of the set.
 
-    To write your own, subclass it as a frozen dataclass and define ``__call__`` and ``violation``.
+    To write your own, subclass it and define ``__call__(self, w)``, the nearest point of the set, and ``get_config``; or
+    subclass it as a frozen dataclass, whose fields are its config. It may take ``fan_in=`` (the axes of one unit) and
+    ``step=``, and define ``violation``. Without ``step`` its projection is Euclidean. `Constraint` itself is the whole
+    space.
+
+    In an intersection, or beside a penalty that acts by proximal steps, the set of a class that is no dataclass and does
+    not declare ``convex`` is taken for convex, and its ``__call__`` for the projection onto it.
 
     Attributes:
         convex: the set is convex, so projecting in the optimizer's metric converges to the optimum.
@@ -49,11 +54,15 @@ class Constraint(Term):
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         """The nearest feasible point; with ``step`` (a number or shaped like ``w``) nearest in that metric."""
-        raise NotImplementedError(f"{type(self).__name__} does not define its projection, __call__(w).")
+        if type(self) is not Constraint and type(self).__call__ is Constraint.__call__:
+            raise NotImplementedError(f"{type(self).__name__} does not define its projection, __call__(w).")
+        return w
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
         """By how much the worst unit or entry is outside; 0.0 when ``w`` is feasible."""
-        raise NotImplementedError(f"{type(self).__name__} does not define violation(w).")
+        xp = namespace(w)
+        x = real(xp, w)
+        return xp.max(xp.abs(widen(xp, self(x, fan_in=fan_in)) - widen(xp, x)))
 
     def for_keras(self) -> Constraint:
         """The constraint that Keras would know this one as; itself if it has one of the same name."""
@@ -61,10 +70,12 @@ class Constraint(Term):
 
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region | None:
         """The set in the normal form that combines with others, or None if it has none."""
-        return None
+        return Region() if type(self) is Constraint else None
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
         """What the set is made of, for weights of this shape, as `taut.functional.together` takes it."""
+        if type(self) is Constraint:  # the whole space
+            return ()
 
         def with_nonneg() -> Part | None:
             whole = self.with_nonneg()
@@ -76,7 +87,7 @@ class Constraint(Term):
                 lambda w, step: project(w, step=step, fan_in=fan_in),
                 outside=lambda w: self.violation(w, fan_in=fan_in),
                 form=self.region(shape, fan_in),
-                convex=self.convex,
+                convex=self.convex or self._undeclared,
                 separable=self.separable,
                 metric=self.metric,
                 steep=self.steep,
@@ -88,6 +99,12 @@ class Constraint(Term):
             ),
         )
 
+    @property
+    def _undeclared(self) -> bool:
+        """Whether nothing was said of the set: a class of a user's own, written in Keras's way (docs/decisions/075)."""
+        own = not by_fields(type(self)) and type(self) is not Constraint
+        return own and not any("convex" in vars(c) for c in type(self).__mro__ if c is not Constraint)
+
     def with_nonneg(self) -> Constraint | None:
         """This set where every weight is at least 0, if that is a set of its own."""
         return None
@@ -96,6 +113,13 @@ class Constraint(Term):
         if not callable(other):
             return NotImplemented
         return Intersection((self, as_constraint(other)))
+
+    def __rand__(self, other: Any) -> Any:
+        return Intersection((as_constraint(other), self)) if callable(other) else NotImplemented
+
+
+TOUCHING = 8
+"""How far outside sets that only touch may leave a point, in a splitting's tolerances."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,11 +154,13 @@ class Intersection(Constraint):
     in `taut.functional.together` says where it has a closed form. Several MaxNorms over different axes are solved in
     turns, to rounding, and the result moved inside. Other convex sets are taken together by a splitting, to its
     tolerance (`taut.functional.splitting`), and the result moved inside every set: where they have room in common the
-    bounds hold exactly, where they only touch to that tolerance. Sets that are not convex have few partners (NonNeg
+    bounds hold exactly, where they only touch to that tolerance. The derivative of what is solved in turns or by a
+    splitting is not exact: do not differentiate through it. Sets that are not convex have few partners (NonNeg
     with UnitNorm or MinMaxNorm, signs and zero patterns with TopK or NM) and are refused by name with others.
 
     Raises:
-        ValueError: no projection is known, or the sets have no common point.
+        ValueError: no projection is known, or the sets have no common point (told of weights that can be looked at, and when
+            a plan is bound).
 
     >>> import numpy as np
     >>> from taut.constraints import NonNeg, UnitNorm
@@ -201,21 +227,30 @@ class Intersection(Constraint):
         parts = self.parts(shape, fan_in)
         # Where the projection is Euclidean, it is so for all the sets together.
         z = together.solve(w, step if self.metric else None, parts)
-        if self.region(shape, fan_in) is not None:
-            return z
-        xp = namespace(w)
-        w = real(xp, w)
-        z = xp.where(self.violation(w, fan_in=fan_in) <= 0, w, z)
-        if isinstance(z, np.ndarray) and float(self.violation(z, fan_in=fan_in)) > self._touching(z):
-            raise ValueError(
-                f"{errors.words(self)} have no common point for weights of shape {shape}: an entry, a sum or a norm would "
-                f"have to be at two places. Widen one of them."
-            )
+        if self.region(shape, fan_in) is None:
+            xp = namespace(w)
+            w = real(xp, w)
+            kept = xp.all(xp.stack([xp.all(p.act(w, None) == w) for p in parts]))  # by each set's own measure
+            z = xp.where(kept, w, z)
+        self.refuse_outside(z, fan_in)
         return z
 
-    def _touching(self, z: Array) -> float:
-        """How far outside a point may be where sets touch: beyond it they have no point in common."""
-        return 0.0 if self.separable else 1e3 * tolerance(z.dtype) * (1 + float(np.max(np.abs(z), initial=0.0)))
+    def refuse_outside(self, z: Array, fan_in: Axes) -> None:
+        """Refuse sets that a point which should be in all of them, as far as it can be looked at, shows to have none.
+
+        Raises:
+            ValueError: it is outside by more than sets that only touch may leave it (`splitting.tolerance`).
+        """
+        if not readable(z) or 0 in z.shape:
+            return
+        xp = namespace(z)
+        touching = 0.0 if self.separable else TOUCHING * tolerance(z.dtype) * (1 + float(xp.max(xp.abs(z))))
+        off = float(self.violation(z, fan_in=fan_in))
+        if off > touching:
+            raise ValueError(
+                f"{errors.words(self)} cannot all hold for weights of shape {shape_of(z)}: the nearest point found is "
+                f"outside one of them by {off:.2g}. They have no common point, or touch in next to none. Loosen one of them."
+            )
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
         return tuple(part for t in self.terms for part in t.parts(shape, fan_in))
@@ -240,6 +275,11 @@ def as_constraint(term: Any) -> Constraint:
         return term
     if isinstance(term, list | tuple):
         return as_constraint(term[0]) if len(term) == 1 else Intersection(tuple(term))
+    known = identifiers.from_keras(term)
+    if isinstance(known, Constraint):
+        return known
+    if known is not None:
+        raise TypeError(f"Expected a constraint, got {errors.words(known)}, which is a {known.kind}.")
     if callable(term) and not isinstance(term, type):
         return Plain(term)
     raise TypeError(

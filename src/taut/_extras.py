@@ -33,7 +33,7 @@ LIBRARIES = {
     "torch": Library("torch", "torch", "2.6"),
     "sklearn": Library("scikit-learn", "tables", "1.6"),
     "polars": Library("polars", "tables", "1.9"),
-    "click": Library("click", "tables", "8.1.7"),
+    "click": Library("click", "tables", "8.2"),
     "matplotlib": Library("matplotlib", "tables", "3.9"),
     "plotly": Library("plotly", "tables", "6.0"),
     "onnx": Library("onnx", "export", "1.17"),

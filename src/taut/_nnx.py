@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flax import nnx
 
-__all__ = ["iter_modules"]
+__all__ = ["List", "iter_modules"]
+
+if TYPE_CHECKING:
+    List = nnx.List
+else:
+    List = getattr(nnx, "List", list)  # before Flax 0.12 a module holds a plain list
 
 
 def iter_modules(node: Any) -> Iterator[tuple[tuple[Any, ...], nnx.Module]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from taut import errors, identifiers
+from taut._own_terms import total
 from taut._term import MEMBER, Term, unchecked
 from taut.functional import combined, together
 from taut.functional._axes import Axes
@@ -20,8 +21,10 @@ MODES = ("gradient", "proximal", "decoupled")
 class Regularizer(Term):
     """Adds a penalty on weights (or activities) to the loss.
 
-    To write your own, subclass it as a frozen dataclass and define ``__call__``; if the penalty has an
-    exact proximal map, define ``prox`` too and set ``has_prox = True``.
+    To write your own, subclass it and define ``__call__(self, w)`` and ``get_config``; or subclass it as a frozen
+    dataclass, whose fields are its config. ``__call__`` may take ``fan_in=``, the axes of one unit, and may return one
+    number or an array, which is summed. If the penalty has an exact proximal map, define ``prox`` too and set
+    ``has_prox = True``. `Regularizer` itself is no penalty: 0.
 
     Attributes:
         smooth: the penalty has no kink. One with a kink and a proximal map acts by proximal steps unless told.
@@ -46,7 +49,9 @@ class Regularizer(Term):
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         """The penalty: a number, in ``w``'s dtype (float32 for half precision)."""
-        raise NotImplementedError(f"{type(self).__name__} does not define its penalty, __call__(w).")
+        if type(self) is not Regularizer and type(self).__call__ is Regularizer.__call__:
+            raise NotImplementedError(f"{type(self).__name__} does not define its penalty, __call__(w).")
+        return 0.0
 
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
         """argmin_z R(z) + Σ (z − w)²/(2·step), like ``w``; ``step`` is a number or shaped like ``w``."""
@@ -110,6 +115,7 @@ class Acting(Term):
     mode: str
 
     def validate(self) -> None:
+        object.__setattr__(self, "term", as_regularizer(self.term))
         name = type(self.term).__name__
         if self.mode not in MODES:
             raise ValueError(errors.unknown("mode", str(self.mode), MODES))
@@ -134,7 +140,7 @@ class Plain(Regularizer):
     convex: ClassVar[bool] = False
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
-        return self.function(w)
+        return total(self.function(w))
 
     def __repr__(self) -> str:  # by name: an address would differ between runs
         return f"Plain({errors.function_name(self.function)})"
@@ -149,7 +155,8 @@ class Sum(Regularizer):
 
     Its proximal map is exact for L1, L2 and L1L2 in any number beside one more penalty of any kind that depends on
     magnitudes alone (groups, OrderedL1, MCP, ...). Other convex penalties with proximal maps are taken together by a
-    splitting, to its tolerance (`taut.functional.splitting`); zeros are 0.0 there too. Sums with a member that has
+    splitting, to its tolerance (`taut.functional.splitting`); zeros are 0.0 there too, but the derivative of that map is
+    not exact. Sums with a member that has
     no proximal map have a value and a gradient; asked for a prox they say why there is none.
 
     >>> from taut.regularizers import L1, L2
@@ -239,6 +246,11 @@ def as_regularizer(term: Any) -> Regularizer:
     """A regularizer as it is, or a plain function wrapped as one."""
     if isinstance(term, Regularizer):
         return term
+    known = identifiers.from_keras(term)
+    if isinstance(known, Regularizer):
+        return known
+    if known is not None:
+        raise TypeError(f"Expected a regularizer, got {errors.words(known)}, which is a {known.kind}.")
     if callable(term) and not isinstance(term, type):
         return Plain(term)
     raise TypeError(

@@ -7,8 +7,6 @@ so that a new strength retraces nothing; everything else is static.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self, TypeVar
@@ -16,9 +14,9 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from taut import errors
-from taut.functional._dtype import shape_of, where_nan
+from taut._meeting import Check, checked_map, checked_value, is_leaf
+from taut._own_terms import by_fields, given, taking_all
 
-Check = Callable[[str, str, Any, Any], Any]
 T = TypeVar("T", bound="Term")
 
 _classes: list[type[Term]] = []
@@ -35,11 +33,6 @@ def number(default: Any = dataclasses.MISSING, check: Check = errors.real_number
 
 MEMBER = {"leaf": True}
 """The metadata of a field that holds a term, or a tuple of terms: a pytree branch."""
-
-
-def _is_leaf(field: dataclasses.Field[Any]) -> bool:
-    # A user's own term may write plainly `strength: float = 0.01`.
-    return bool(field.metadata.get("leaf", False)) or field.type in ("float", float)
 
 
 MAPS = {"constraint": "__call__", "regularizer": "prox"}
@@ -59,9 +52,14 @@ class Term:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _classes.append(cls)
+        for name in ("__call__", "prox", "violation"):
+            if name in vars(cls):
+                setattr(cls, name, taking_all(cls, name, vars(cls)[name]))
         maps = MAPS.get(getattr(cls, "kind", ""), "")
         if maps in vars(cls):
-            setattr(cls, maps, _without_nan(vars(cls)[maps]))
+            setattr(cls, maps, checked_map(vars(cls)[maps]))
+        if maps == "prox" and "__call__" in vars(cls):
+            cls.__call__ = checked_value(vars(cls)["__call__"])  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls not in _registered and "jax" in sys.modules:
@@ -82,7 +80,17 @@ class Term:
         """Check fields against one another. Runs in the constructor only, never under tracing."""
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain Python: numbers, strings, None, lists and dicts."""
+        """The constructor's arguments as plain Python: numbers, strings, None, lists and dicts.
+
+        Raises:
+            TypeError: a class that is no dataclass, has arguments, and no ``get_config`` of its own.
+        """
+        cls = type(self)
+        if not by_fields(cls) and any(given(cls)):
+            raise TypeError(
+                f"{cls.__name__} has no get_config, so it cannot be written down. Define get_config(self), which returns "
+                f"the constructor's arguments ({', '.join(given(cls))}) as a dict of plain Python."
+            )
         return {field.name: _plain(getattr(self, field.name)) for field in _fields(self)}
 
     @classmethod
@@ -92,55 +100,40 @@ class Term:
         Raises:
             TypeError: an argument that the class does not have.
         """
-        known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        known = given(cls)
         for name in config:
-            if name not in known:
+            if name not in known and "**" not in known:
                 raise TypeError(errors.unknown(f"argument of {cls.__name__}", name, known))
+        if not by_fields(cls):
+            return cls(**config)
         return cls(**{name: _revive(cls.kind, value) for name, value in config.items()})
 
+    def __repr__(self) -> str:  # of classes that are no dataclasses: without an address, which differs between runs
+        try:
+            config = self.get_config()
+        except Exception:  # whatever a user's own may raise
+            config = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return f"{type(self).__name__}({', '.join(f'{k}={errors.shown(v)}' for k, v in config.items())})"
+
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other) or not dataclasses.is_dataclass(self):
+        if type(self) is not type(other) or not by_fields(type(self)):
             return self is other
         return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in _fields(self))
 
     def __hash__(self) -> int:
-        if not dataclasses.is_dataclass(self):
+        if not by_fields(type(self)):
             return id(self)
         return hash((type(self), *(_hashable(getattr(self, f.name)) for f in _fields(self))))
 
 
-def refuse_nan(term: Any, w: Any) -> None:
-    """Refuse concrete weights that hold NaN; traced ones pass, and their NaN stays NaN.
-
-    Raises:
-        ValueError: NaN in an array whose values can be looked at without waiting for a device.
-    """
-    found = where_nan(w)
-    if found is not None:
-        count, first = found
-        raise ValueError(
-            f"{type(term).__name__}: {count} of the {math.prod(shape_of(w))} weights are NaN, the first at {first}; no point is "
-            f"nearest to NaN. Find the step that made it (often a learning rate that is too high), or replace it."
-        )
-
-
-def _without_nan(method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def checked(self: Any, w: Any, *given: Any, **named: Any) -> Any:
-        refuse_nan(self, w)
-        return method(self, w, *given, **named)
-
-    return checked
-
-
 def unchecked(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A term's bound ``prox`` or ``__call__`` without the search for NaN, for callers that made it, or do without."""
+    """A term's bound ``prox`` or ``__call__`` without the checks of its weights, for callers that made them."""
     plain = getattr(method, "__wrapped__", None)
     return method if plain is None else plain.__get__(method.__self__)  # type: ignore[attr-defined]
 
 
 def _fields(term: Term) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(term)  # type: ignore[arg-type]
+    return dataclasses.fields(term) if by_fields(type(term)) else ()  # type: ignore[arg-type]
 
 
 def _plain(value: Any) -> Any:
@@ -189,19 +182,19 @@ def _frozen(value: Any) -> Any:
 
 def flatten(term: Term) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
     """A term's numbers and inner terms, and everything else as hashable pairs."""
-    if not dataclasses.is_dataclass(term):  # a class of a user's own, written in Keras's way
+    if not by_fields(type(term)):  # a class of a user's own, written in Keras's way
         return (), (("", term),)
-    leaves = tuple(getattr(term, f.name) for f in _fields(term) if _is_leaf(f))
-    static = tuple((f.name, _frozen(getattr(term, f.name))) for f in _fields(term) if not _is_leaf(f))
+    leaves = tuple(getattr(term, f.name) for f in _fields(term) if is_leaf(f))
+    static = tuple((f.name, _frozen(getattr(term, f.name))) for f in _fields(term) if not is_leaf(f))
     return leaves, static
 
 
 def unflatten(cls: type[T], static: tuple[tuple[str, Any], ...], leaves: Sequence[Any]) -> T:
     """The inverse of `flatten`, without ``__init__``: JAX also unflattens tracers, objects and None."""
-    if not dataclasses.is_dataclass(cls):
+    if not by_fields(cls):
         return static[0][1]
     term = object.__new__(cls)
-    names = [f.name for f in dataclasses.fields(cls) if _is_leaf(f)]  # type: ignore[arg-type]
+    names = [f.name for f in dataclasses.fields(cls) if is_leaf(f)]  # type: ignore[arg-type]
     for name, value in (*zip(names, leaves, strict=True), *static):
         object.__setattr__(term, name, value)
     return term
@@ -217,7 +210,7 @@ def register_with_jax() -> None:
 
         def with_keys(term: Term) -> Any:
             leaves, static = flatten(term)
-            names = [f.name for f in _fields(term) if _is_leaf(f)] if leaves else []
+            names = [f.name for f in _fields(term) if is_leaf(f)] if leaves else []
             return [(tree_util.GetAttrKey(n), v) for n, v in zip(names, leaves, strict=True)], static
 
         def rebuild(static: Any, leaves: Any, cls: type[Term] = cls) -> Term:

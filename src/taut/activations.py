@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
 
 import jax
 import jax.numpy as jnp
 
-from taut import errors
+from taut import _keras_words, errors
 
 __all__ = [
     "ACTIVATIONS",
@@ -38,6 +38,9 @@ __all__ = [
     "swish",
     "tanh",
 ]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "activation")
 
 Array = jax.Array
 Activation = Callable[[Array], Array]
@@ -135,7 +138,7 @@ def get(identifier: Any) -> Any:
         return linear
     if isinstance(identifier, str):
         if identifier not in ACTIVATIONS:
-            raise ValueError(errors.unknown("activation", identifier, ACTIVATIONS))
+            raise ValueError(errors.unknown("activation", identifier, ACTIVATIONS) + _keras_words.way_out("activation"))
         return ACTIVATIONS[identifier]
     if callable(identifier):
         return identifier

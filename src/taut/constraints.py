@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -50,10 +51,12 @@ class Box(Constraint):
 
     Args:
         low: smallest value allowed, a number or an array that broadcasts to the weights; None for no bound.
-        high: largest value allowed, likewise.
+        high: largest value allowed, likewise. Bounds are read in the weights' precision, as ``w <= high`` reads them,
+            and in float32 for half precision, where a weight goes to the nearest number inside.
 
     Raises:
-        ValueError: low above high, NaN, or no bound at all.
+        ValueError: low above high, NaN, or no bound at all; with the weights, bounds beyond their dtype or between
+            which it has no number.
 
     >>> import numpy as np
     >>> Box(-1, 1)(np.asarray([-3.0, 0.5]))
@@ -68,6 +71,13 @@ class Box(Constraint):
     def validate(self) -> None:
         if self.low is None and self.high is None:
             raise ValueError("Box() bounds nothing. Give low, high or both, for example Box(-1, 1).")
+        if (errors.is_concrete(self.low) and self.low == math.inf) or (
+            errors.is_concrete(self.high) and self.high == -math.inf
+        ):
+            raise ValueError(
+                f"Box(low={self.low}, high={self.high}): no finite weight is that far out. Leave out the bound on a side "
+                f"that has none: Box(low=0.0)."
+            )
         errors.ordered("Box", "low", self.low, "high", self.high)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:

@@ -37,7 +37,10 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 def shown(value: object) -> str:
     """A value for an error message: short, on one line."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no integer of more than a few thousand digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -54,7 +57,7 @@ def words(term: Any) -> str:
     if isinstance(members, tuple):
         return (" + " if getattr(term, "kind", "") == "regularizer" else " & ").join(map(words, members))
     if not dataclasses.is_dataclass(term) or isinstance(term, type):
-        return function_name(term)
+        return shown(term) if hasattr(term, "get_config") and not isinstance(term, type) else function_name(term)
     given: list[str] = []
     for i, field in enumerate(dataclasses.fields(term)):
         value = getattr(term, field.name)
@@ -100,11 +103,15 @@ def real_number(term: str, name: str, value: Any, default: Any = None) -> Any:
     if value is None and default is not None:
         return default
     if is_concrete(value):
-        if not math.isfinite(value):
-            raise ValueError(f"{term}({name}={value}): {name} must be finite. Give an ordinary number.")
-        return float(value)
+        number = _as_float(value)
+        if not math.isfinite(number):
+            raise ValueError(f"{term}({name}={shown(value)}): {name} must be finite. Give an ordinary number.")
+        return number
     if isinstance(value, (list, tuple)):
-        value = np.asarray(value, dtype=np.float64)
+        try:
+            value = np.asarray(value, dtype=np.float64)
+        except OverflowError:
+            raise ValueError(f"{term}({name}={shown(value)}): {name} holds a number beyond float64.") from None
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype.kind not in "fiu" and str(value.dtype) != "bfloat16":
             raise TypeError(f"{term}({name}=...): {name} must hold real numbers, got dtype {value.dtype}.")
@@ -137,6 +144,14 @@ def not_negative(term: str, name: str, value: Any, default: Any = None) -> Any:
     return value
 
 
+def _as_float(value: Any) -> float:
+    """``value`` as a float; infinity for an integer or a fraction that is beyond float64."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def unsaved(what: str, function: object) -> str:
     """Why a plain function cannot be put into a config."""
     name = getattr(function, "__name__", type(function).__name__)
@@ -149,7 +164,7 @@ def unsaved(what: str, function: object) -> str:
 
 def bound(term: str, name: str, value: Any, default: Any = None) -> Any:
     """`real_number`, or infinity for no bound on that side; never NaN."""
-    if is_concrete(value) and math.isinf(value):
+    if isinstance(value, float | np.floating) and math.isinf(value):
         return float(value)
     return real_number(term, name, value, default)
 
@@ -169,16 +184,30 @@ def ordered(term: str, low_name: str, low: Any, high_name: str, high: Any) -> No
         )
 
 
+AXES = 64
+"""The most axes that an array has, in numpy."""
+SIZE = 2**31 - 1
+"""The most that a whole number which counts weights, units or blocks may be."""
+
+
+def at_most(term: str, name: str, value: int, most: int = SIZE) -> None:
+    """Refuse a whole number beyond what it can be good for, before anything counts up to it."""
+    if value > most:
+        raise ValueError(f"{term}({name}={shown(value)}): {name} must be at most {most}.")
+
+
 def axis_field() -> Any:
     """A dataclass field for ``axis``: None, an integer, or integers."""
     return dataclasses.field(default=None, metadata={"check": _axis, "optional": True})
 
 
 def _axis(term: str, name: str, value: Any, default: Any = None) -> int | tuple[int, ...]:
-    if _is_integer(value):
-        return int(value)
-    if isinstance(value, list | tuple) and all(_is_integer(a) for a in value):
-        return tuple(int(a) for a in value)
+    given = value if isinstance(value, list | tuple) else (value,)
+    if all(_is_integer(a) for a in given):
+        if len(given) > AXES or any(abs(a) > AXES for a in given):
+            raise ValueError(f"{term}({name}={shown(value)}): no array has more than {AXES} axes.")
+        whole = tuple(int(a) for a in given)
+        return whole if isinstance(value, list | tuple) else whole[0]
     raise TypeError(
         f"{term}({name}={shown(value)}): {name} must be an integer, a tuple of integers, or None for the "
         f"layer's fan-in."

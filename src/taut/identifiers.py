@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from taut import errors
+import numpy as np
+
+from taut import _keras_words, errors, layouts
 
 # Where the classes of a kind register themselves. A fixed table: a dict from a file never chooses it.
 _HOMES = {
@@ -63,12 +66,12 @@ def get(kind: str, identifier: Any) -> Any:
     if identifier is None:
         return None
     if isinstance(identifier, str):
-        cls = _find(kind, identifier)
+        cls = _find(kind, identifier, _keras_words.way_out(kind))
         return cls.from_name() if hasattr(cls, "from_name") else cls()  # pyright: ignore
     if isinstance(identifier, Mapping):
         return deserialize(kind, identifier)
-    if inspect.isclass(identifier) and identifier in _kind_of:
-        return identifier()
+    if inspect.isclass(identifier) and (identifier in _kind_of or _keras_kind(identifier) is not None):
+        identifier = identifier()
     wrap = getattr(importlib.import_module(_HOMES[kind]), f"as_{kind}", None) if kind in _HOMES else None
     return identifier if wrap is None else wrap(identifier)
 
@@ -130,12 +133,39 @@ def serialize(obj: Any, for_keras: Any = None) -> dict[str, Any] | None:
             f"{cls.__name__} is not registered, so what reads the dict back could not make it. Call "
             f"taut.identifiers.register(kind, {cls.__name__}) once."
         )
+    if _kind_of[cls] in ("regularizer", "constraint") and cls.__module__.partition(".")[0] != "taut":
+        config = _readable(cls, config)
     return {
         "module": f"taut.{_plural(_kind_of[cls])}",
         "class_name": cls.__name__,
         "config": config,
         "registered_name": cls.__name__,
     }
+
+
+def _readable(cls: Any, config: Any) -> dict[str, Any]:
+    """The config of a user's own term as plain Python, once it is sure that the term can be made of it again.
+
+    Raises:
+        TypeError: it holds something that is no plain Python, or lacks an argument.
+    """
+
+    def plain(value: Any) -> Any:
+        if hasattr(value, "tolist"):  # a number or an array of any library
+            return value.tolist()
+        raise TypeError(
+            f"it holds {errors.shown(value)}, expected numbers, strings, True, False, None, lists and dicts"
+        )
+
+    try:
+        written = json.loads(json.dumps(config, default=plain))
+        cls.from_config(dict(written))
+    except Exception as error:
+        raise TypeError(
+            f"{cls.__name__}.get_config() gives {errors.shown(config)}, of which no {cls.__name__} can be made again: "
+            f"{error}. It has to return the constructor's arguments."
+        ) from error
+    return written
 
 
 def _for_keras(obj: Any, layer: Any) -> dict[str, Any]:
@@ -158,31 +188,51 @@ def _for_keras(obj: Any, layer: Any) -> dict[str, Any]:
     }
 
 
-# The fan-in of the main weight of Keras's layers, by class: what a layer that is not built yet will have.
-_FAN_IN = {
-    "Dense": (0,),
-    "Conv1D": (0, 1),
-    "Conv2D": (0, 1, 2),
-    "Conv3D": (0, 1, 2, 3),
-    "Embedding": (1,),
-    "LSTM": (0,),
-    "GRU": (0,),
-    "SimpleRNN": (0,),
-}
-
-
 def _fan_in(layer: Any) -> tuple[int, ...]:
     if isinstance(layer, int):
         return (layer,)
     if isinstance(layer, tuple | list):
         return tuple(layer)
-    for cls in type(layer).__mro__:
-        if cls.__name__ in _FAN_IN:
-            return _FAN_IN[cls.__name__]
+    axes = layouts.main_fan_in(layer)
+    if axes is not None:
+        return axes
     raise TypeError(
         f"The fan-in of {errors.shown(layer)} is not known here. Give its axes instead: "
         f"serialize(term, for_keras=(0,)) for a kernel of shape (inputs, units)."
     )
+
+
+def from_keras(obj: Any) -> Any:
+    """The taut term that a regularizer or constraint of Keras's own is, by its config; None for everything else.
+
+    It is known by its class's module, so that Keras is not imported; a user's subclass is not taken for its base.
+
+    Raises:
+        ValueError: norms of a whole tensor (``axis=None`` in Keras), which taut writes as explicit axes.
+    """
+    kind = _keras_kind(type(obj))
+    if kind is None:
+        return None
+    if type(obj).__name__ == kind.capitalize():  # the base class itself: no penalty, or the whole space
+        return getattr(importlib.import_module(_HOMES[kind]), kind.capitalize())()
+    described = {"module": f"keras.{_plural(kind)}", "class_name": type(obj).__name__, "config": obj.get_config()}
+    return deserialize(kind, described)
+
+
+def _as_written(value: Any) -> Any:
+    """A number that is float32's as the shortest decimal that is that float32."""
+    if not isinstance(value, float) or not abs(value) < np.finfo(np.float32).max:
+        return value
+    short = np.float32(value)
+    return float(str(short)) if float(short) == value else value
+
+
+def _keras_kind(cls: type) -> str | None:
+    """Whether a class is one of Keras's own regularizers or constraints."""
+    first, *rest = cls.__module__.split(".")
+    if first not in ("keras", "tf_keras"):
+        return None
+    return next((kind for kind in ("regularizer", "constraint") if _plural(kind) in rest), None)
 
 
 def make(kind: str, name: str, **config: Any) -> Any:
@@ -209,16 +259,25 @@ def deserialize(kind: str, config: Mapping[str, Any] | None) -> Any:
             f"A {kind} is described by {{'class_name': name, 'config': {{...}}}}; got {errors.shown(dict(config))}."
         )
     cls: Any = _find(kind, name)
-    return cls.from_config(dict(config.get("config") or {}))
+    given = dict(config.get("config") or {})
+    theirs = str(config.get("module")).startswith("keras.") and kind in ("regularizer", "constraint")
+    if theirs:  # Keras keeps some numbers in float32: 0.10000000149 is what became of 0.1
+        given = {key: _as_written(value) for key, value in given.items()}
+    if theirs and "axis" in given and given["axis"] is None:
+        raise ValueError(
+            f"Keras's {name}(axis=None) takes one norm of the whole array, and taut's axis=None means one norm a unit. "
+            f"Write the axes out: axis=(0, 1) for a kernel of two axes is the whole, axis=0 each unit."
+        )
+    return cls.from_config(given)
 
 
-def _find(kind: str, name: str) -> type:
+def _find(kind: str, name: str, way_out: str = "") -> type:
     if kind in _HOMES:
         importlib.import_module(_HOMES[kind])
     names = _by_name.get(kind, {})
     cls = names.get(_key(name))
     if cls is None:
-        raise ValueError(errors.unknown(kind, name, {c.__name__ for c in names.values()}))
+        raise ValueError(errors.unknown(kind, name, {c.__name__ for c in names.values()}) + way_out)
     return cls
 
 

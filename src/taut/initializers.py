@@ -6,11 +6,11 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taut import errors, identifiers
+from taut import _keras_words, errors, identifiers, layouts
 
 __all__ = [
     "Constant",
@@ -44,6 +44,9 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "initializer")
 
 Shape = tuple[int, ...]
 # The standard deviation of a normal truncated at ±2: Keras divides by it so that the variance comes out as asked.
@@ -158,13 +161,12 @@ class TruncatedNormal(Initializer):
         return self.mean + self.stddev * _truncated(shape, generator)
 
 
-def fans(shape: Shape) -> tuple[float, float]:
-    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included."""
-    if len(shape) < 2:
-        n = float(shape[0]) if shape else 1.0
-        return n, n
-    receptive = math.prod(shape[:-2])
-    return float(receptive * shape[-2]), float(receptive * shape[-1])
+def fans(shape: Shape) -> tuple[int, int]:
+    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included, as Keras has them.
+
+    Of a layer's own array ``taut.layouts.of(layer)[name].fans`` are right whatever its axes.
+    """
+    return layouts.fans("window* in out" if len(shape) > 1 else "out*", shape)
 
 
 @dataclass(frozen=True)

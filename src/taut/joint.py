@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from taut import errors
-from taut._constraint import Constraint
+from taut import errors, identifiers
+from taut._constraint import Constraint, Intersection
+from taut._meeting import refuse_nan
 from taut._regularizer import Acting, Regularizer
-from taut._term import refuse_nan, unchecked
+from taut._term import unchecked
 from taut.functional import together
 from taut.functional._axes import Axes
 from taut.functional._dtype import Array, Number, shape_of
@@ -58,7 +59,8 @@ def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | 
     projection alone. Sets that are not convex are taken in the Euclidean metric.
 
     Raises:
-        ValueError: no exact joint step is known (see `known`), here or for a shape met later.
+        ValueError: no exact joint step is known (see `known`), here or for a shape met later; or, for weights that can be
+            looked at, constraints that have no common point.
 
     >>> import numpy as np
     >>> from taut.constraints import NonNeg
@@ -66,6 +68,8 @@ def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | 
     >>> step_for(L1(0.5), NonNeg())(np.asarray([-3.0, 0.2, 2.0]), 1.0, None)
     array([0. , 0. , 1.5])
     """
+    regularizer = identifiers.from_keras(regularizer) or regularizer
+    constraint = identifiers.from_keras(constraint) or constraint
     term: Any = regularizer.term if isinstance(regularizer, Acting) else regularizer
     why = known(term, constraint)
     if why is not None:
@@ -79,9 +83,12 @@ def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | 
         shape = shape_of(w)
         refuse_nan(term, w)
         try:
-            return together.solve(w, step, (*term.parts(shape, fan_in), *constraint.parts(shape, fan_in)))
+            z = together.solve(w, step, (*term.parts(shape, fan_in), *constraint.parts(shape, fan_in)))
         except together.Unknown:
             raise ValueError(known(term, constraint, shape, fan_in)) from None
+        if isinstance(constraint, Intersection):
+            constraint.refuse_outside(z, fan_in)
+        return z
 
     return act
 

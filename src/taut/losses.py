@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
 
@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from taut import identifiers
+from taut import _keras_words, identifiers
 
 __all__ = [
     "BinaryCrossentropy",
@@ -39,6 +39,9 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
 ]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "loss")
 
 Array = jax.Array
 _CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1
@@ -204,7 +207,11 @@ class CategoricalCrossentropy(_Crossentropy):
 
     def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
         # One-hot labels are class numbers: an eighth of the bytes to gather, and no argmax of them for the accuracy.
-        if self.label_smoothing or not (((y == 0) | (y == 1)).all() and (y.sum(axis=-1) == 1).all()):
+        if (
+            self.label_smoothing
+            or y.shape[-1] == 1
+            or not (((y == 0) | (y == 1)).all() and (y.sum(axis=-1) == 1).all())
+        ):
             return None
         return SparseCategoricalCrossentropy(self.from_logits), y.argmax(axis=-1).astype(np.int32)
 

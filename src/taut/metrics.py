@@ -1,8 +1,8 @@
 """Metrics: one number a row, averaged over all rows of an epoch inside the compiled program.
 
-``"accuracy"`` becomes the binary, sparse or categorical one by the shape of the labels and of the output, as in
-Keras. Any loss, by name or object, is a metric as well. Metrics are not weighted by ``sample_weight`` (nor are
-Keras's ``metrics``).
+``"accuracy"`` becomes the binary, sparse or categorical one by the shape of the labels and of the output, by Keras's
+rule, whatever the loss (docs/decisions/071). Any loss, by name or object, is a metric as well. Metrics are not weighted
+by ``sample_weight`` (nor are Keras's ``metrics``).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
 
 import jax
 import jax.numpy as jnp
 
-from taut import errors, identifiers, losses
+from taut import _keras_words, errors, identifiers, losses
 
 __all__ = [
     "BinaryAccuracy",
@@ -34,6 +34,9 @@ __all__ = [
     "get",
     "serialize",
 ]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "metric")
 
 Array = jax.Array
 _TAKEN = ("loss", "data_loss", "penalty")
@@ -124,7 +127,10 @@ class SparseCategoricalAccuracy(Metric):
 
 @dataclass(frozen=True)
 class BinaryAccuracy(Metric):
-    """Whether an output is above ``threshold`` (between 0 and 1) exactly where its label is 1."""
+    """Whether a label is 1 and its output above ``threshold`` (between 0 and 1), or 0 and not above it.
+
+    Any other label counts as wrong, as in Keras.
+    """
 
     name: str = "binary_accuracy"
     threshold: float = 0.5
@@ -136,26 +142,24 @@ class BinaryAccuracy(Metric):
 
     def values(self, y: Array, out: Array, logits: bool) -> Array:
         limit = math.log(self.threshold / (1 - self.threshold)) if logits else self.threshold
-        return ((out > limit) == (y > 0.5)).astype(jnp.float32)
+        return ((out > limit).astype(y.dtype) == y).astype(jnp.float32)
 
 
 @dataclass(frozen=True)
 class _Accuracy(Metric):
-    """Keras's "accuracy": which one it is shows in the shapes. ``binary`` says so for several outputs."""
+    """Keras's "accuracy": which one it is shows in the shapes."""
 
-    binary: bool = False
     on_logits: ClassVar[bool] = True
     any_labels: ClassVar[bool] = True
 
-    def _chosen(self, labels: tuple[int, ...], out: tuple[int, ...], logits: bool) -> Metric:
-        # Logits of a softmax say which output is the largest, but not whether it is above one half.
-        if self.binary or (out[-1] == 1 and not logits):
+    def _chosen(self, labels: tuple[int, ...], out: tuple[int, ...]) -> Metric:
+        if out[-1] == 1:
             return BinaryAccuracy(self.name)
         sparse = len(labels) < len(out) or labels[-1] == 1
         return SparseCategoricalAccuracy(self.name) if sparse else CategoricalAccuracy(self.name)
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        return self._chosen(y.shape, out.shape, logits).rows(y, out, logits)
+        return self._chosen(y.shape, out.shape).rows(y, out, logits)
 
 
 @dataclass(frozen=True)
@@ -214,13 +218,13 @@ _ANY_ACCURACY = ("accuracy", "acc")
 _NAMED = ("binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 
-def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
+def get(identifier: Any) -> Metric:
     """A metric from its name, a loss, or a plain function ``metric(y_true, y_pred)``.
 
     Args:
         identifier: "accuracy", one of the accuracies by its full name, the name of a loss, a ``Loss``, a ``Metric`` or
-            a function in JAX.
-        loss: the loss of the model: under 'binary_crossentropy' "accuracy" counts each of several outputs.
+            a function in JAX. "accuracy" of several outputs asks which is the largest; for yes/no labels, each output
+            counted by itself, give "binary_accuracy".
 
     Raises:
         ValueError: an unknown name; the message lists the nearest known ones.
@@ -236,15 +240,15 @@ def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
     if isinstance(identifier, losses.Loss):
         return _LossMetric(losses._name(identifier), identifier)
     if isinstance(identifier, str):
-        if identifier in _ANY_ACCURACY:
-            return _Accuracy(identifier, binary=isinstance(loss, losses.BinaryCrossentropy))
+        if identifier.lower() in _ANY_ACCURACY:
+            return _Accuracy(identifier)
         for kind in ("metric", "loss"):  # "BinaryAccuracy", "MeanSquaredError": Keras takes class names too
             try:
                 return get(identifiers.get(kind, identifier)).named(identifier)
             except ValueError:
                 continue
         known = [*_ANY_ACCURACY, *_NAMED, *identifiers.names("loss")]
-        raise ValueError(errors.unknown("metric", identifier, known))
+        raise ValueError(errors.unknown("metric", identifier, known) + _keras_words.way_out("metric"))
     if callable(identifier):
         named = losses.get(identifier)
         if not isinstance(named, losses.FunctionLoss):
@@ -253,10 +257,10 @@ def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
     raise TypeError(f"metric {identifier!r}: expected a name such as 'accuracy', a loss, or a function.")
 
 
-def get_all(given: Sequence[Any], loss: losses.Loss | None = None) -> tuple[Metric, ...]:
+def get_all(given: Sequence[Any]) -> tuple[Metric, ...]:
     """The metrics of a model; one whose name is taken is numbered, so that each has its own column in a History."""
     taken: dict[str, int] = {}
-    found = [get(identifier, loss) for identifier in given]
+    found = [get(identifier) for identifier in given]
     return tuple(metric.named(identifiers.numbered(metric.name, taken)) for metric in found)
 
 

@@ -16,6 +16,7 @@ One file because the rules are short and are read side by side.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -27,11 +28,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from taut import errors, identifiers
+from taut import _keras_words, errors, identifiers
 from taut._term import Term, number
 from taut.plans import step_sizes
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optax", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "optimizer")
 
 Tree = Any
 EPSILON = 1e-7  # Keras's default
@@ -91,6 +95,11 @@ class Optimizer(Term):
     elementwise: ClassVar[bool] = True
     #: whether the effective step is known
     has_size: ClassVar[bool] = True
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        own = [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "others")]
+        _keras_words.refuse(cls.__name__, dict.fromkeys([*own, *(f.name for f in dataclasses.fields(cls))]), kwargs)
+        return super().__new__(cls)
 
     def validate(self) -> None:
         owner = type(self).__name__

@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Generator
-from typing import Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taut import _keras_words
+
 __all__ = ["set_random_seed", "to_categorical"]
 
+if not TYPE_CHECKING:  # a type checker should see what is there
+    __getattr__ = _keras_words.in_module(__name__, __all__, "util")
+
 _stream: np.random.Generator | None = None
+# Of `drawn_from`: seen by its own thread alone, so that what another one draws meanwhile is neither changed nor used up.
+_inner: ContextVar[np.random.Generator | None] = ContextVar("taut_inner_stream", default=None)
 
 
 def set_random_seed(seed: int) -> None:
@@ -24,26 +32,29 @@ def set_random_seed(seed: int) -> None:
         seed: an integer from 0 to 2³² − 1.
     """
     global _stream
+    _stream = _begun(seed)
+
+
+def _begun(seed: int) -> np.random.Generator:
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 2**32:
         raise ValueError(f"seed={seed!r}, expected an integer from 0 to 2**32 - 1.")
-    _stream = np.random.default_rng(seed.__index__())
+    return np.random.default_rng(seed.__index__())
 
 
 def draw_seed() -> int:
     """The next seed of the stream that ``set_random_seed`` began, or a fresh one from the operating system."""
-    return secrets.randbits(31) if _stream is None else int(_stream.integers(2**31))
+    stream = _inner.get() or _stream
+    return secrets.randbits(31) if stream is None else int(stream.integers(2**31))
 
 
 @contextlib.contextmanager
 def drawn_from(seed: int) -> Generator[None]:
     """Within the block everything is drawn as after ``set_random_seed(seed)``; the stream outside is not touched."""
-    global _stream
-    before = _stream
-    set_random_seed(seed)
+    token = _inner.set(_begun(seed))
     try:
         yield
     finally:
-        _stream = before
+        _inner.reset(token)
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -101,8 +101,8 @@ def test_through_a_projection(row: SetRow, dtype: Any) -> None:
             assert np.isfinite(slope(act, 0.5 * z, dtype)).all(), f"halfway to zero from the projection of {name}"
 
 
-# Exact derivatives of maps that have one almost everywhere. Held-fixed vectors and multipliers (matrices, doubly
-# stochastic, several balls) give a part of the derivative, and say so.
+# Exact derivatives of maps that have one almost everywhere; those of matrices are in test_spectral_derivatives.py.
+# Held-fixed multipliers (doubly stochastic, several balls, splittings) give a part of the derivative, and say so.
 SMOOTH_MAPS: list[tuple[str, Any]] = [
     ("Box", lambda x, s: Box(-0.5, 0.7)(x, step=s)),
     ("MaxNorm", lambda x, s: MaxNorm(1.1)(x, step=s)),

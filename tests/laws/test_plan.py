@@ -166,7 +166,7 @@ def test_a_term_of_units_needs_a_layout() -> None:
         {"regularizer": L1() + GroupLasso()},
         {"constraint": NonNeg() & MaxNorm(1.0)},
     ):
-        with pytest.raises(ValueError, match=r"mystery/w.*no declared layout.*layouts\.register"):
+        with pytest.raises(ValueError, match=r"mystery/w.*no declared layout.*layouts\.layout"):
             bind([Entry("mystery/w", "w", (3, 2), None, **terms)])
     # Entry by entry, or over axes that the user names, none is needed.
     bind([Entry("mystery/w", "w", (3, 2), None, regularizer=L1(), constraint=NonNeg())])

@@ -76,7 +76,12 @@ def given() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.asarray(w), torch.asarray(np.exp(rng.normal(size=SHAPE)))
 
 
-@pytest.mark.parametrize("term", PENALTIES, ids=lambda t: type(t).__name__)
+def rarely(terms: list[Any], often: tuple[type, ...]) -> list[Any]:
+    """Each with a loop of its own kind is compiled in `make test`, the others in `make test-all`: a second a graph."""
+    return [term if isinstance(term, often) else pytest.param(term, marks=pytest.mark.slow) for term in terms]
+
+
+@pytest.mark.parametrize("term", rarely(PENALTIES, (GroupLasso, MCP)), ids=lambda t: type(t).__name__)
 def test_a_penalty_and_its_prox(term: Any) -> None:
     def both(w: torch.Tensor, step: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return term(w), term.prox(w, step)
@@ -87,7 +92,7 @@ def test_a_penalty_and_its_prox(term: Any) -> None:
     assert torch.equal(value, want_value)
 
 
-@pytest.mark.parametrize("term", SETS, ids=str)
+@pytest.mark.parametrize("term", rarely(SETS, (MaxNorm, L1Ball, Monotone)), ids=str)
 def test_a_projection_in_a_metric(term: Any) -> None:
     def both(w: torch.Tensor, step: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return term(w, step=step), term.violation(w)
@@ -99,7 +104,7 @@ def test_a_projection_in_a_metric(term: Any) -> None:
     assert float(term.violation(z)) == 0.0
 
 
-@pytest.mark.parametrize("term", [GroupLasso(0.7), L1Ball(1.3)], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize("term", rarely([GroupLasso(0.7), L1Ball(1.3)], (L1Ball,)), ids=lambda t: type(t).__name__)
 def test_the_gradient_of_a_compiled_map(term: Any) -> None:
     """Through the graph that PyTorch differentiates ahead of time, a loop included."""
 

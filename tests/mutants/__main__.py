@@ -33,7 +33,8 @@ LONGEST = 900  # seconds; a bug may make a loop endless, and that is noticed too
 def copy(into: Path) -> None:
     for name in ("src", "tests"):
         shutil.copytree(ROOT / name, into / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", into)
+    for name in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / name, into)
 
 
 def run(tree: Path, where: str, tests: str) -> int:

@@ -19,6 +19,7 @@ from taut.layers import Activation, Dense, Dropout, Flatten, Input, Select
 from taut.model.onnx import ACTIVATIONS
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32) * 2
+OURS = set(taut.activations.ACTIVATIONS)  # before a test registers its own
 
 
 def run(file: Path, x: np.ndarray) -> np.ndarray:
@@ -27,7 +28,7 @@ def run(file: Path, x: np.ndarray) -> np.ndarray:
 
 
 def test_every_activation_has_its_form() -> None:
-    assert set(ACTIVATIONS) >= set(taut.activations.ACTIVATIONS) - {"halved"}  # which a test registers
+    assert set(ACTIVATIONS) >= OURS
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

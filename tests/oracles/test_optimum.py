@@ -347,7 +347,6 @@ def label(value: Any) -> str:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "optimizer", "steps"), [(name, *run) for name, runs in RUNS.items() for run in runs], ids=label
 )

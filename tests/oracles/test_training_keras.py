@@ -110,8 +110,10 @@ OPTIMIZERS: dict[str, Build] = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OPTIMIZERS)
+# Adam's whenever, the others' in `make test-all`: the rule of each alone is in test_optimizers.py.
+@pytest.mark.parametrize(
+    "name", ["adam", *(pytest.param(n, marks=pytest.mark.slow) for n in OPTIMIZERS if n != "adam")]
+)
 def test_a_hundred_steps_follow_keras(name: str, rows: tuple[np.ndarray, np.ndarray]) -> None:
     one_hot = np.eye(4, dtype=np.float32)[rows[1]]
     models = side_by_side(

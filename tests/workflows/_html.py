@@ -10,7 +10,7 @@ import pytest
 
 import taut
 from taut.paths import Path as TautPath
-from taut.paths.varying import resolve
+from taut.paths.varying import resolve, terms_at
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -109,6 +109,7 @@ def hostile_path(
         feature_names=names,
         model=model,
         _entries=varied,
+        _terms=[terms_at(varied, row) for row in strengths.tolist()],
     )
 
 

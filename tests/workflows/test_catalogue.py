@@ -103,13 +103,13 @@ def test_one_term_is_told_whole(entry: Entry) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("L1", ["L1(l1=0.01)", "with a kink, convex", "exact proximal steps", "keras.regularizers.L1"]),
+        ("L1", ["L1(l1=0.01)", "not smooth, convex", "exact proximal steps", "keras.regularizers.L1"]),
         ("l2", ["smooth, convex", "by its gradient"]),
         ("orthogonal", ["OrthogonalRegularizer(", "Orthogonal(axis=None"]),  # one name, two terms
-        ("nuclear_norm", ["with one step a group"]),
+        ("nuclear_norm", ["with one step size per group"]),
         ("hoyer_square", ["no exact proximal map is known"]),
-        ("spectral-norm", ["nearest point (Euclidean)"]),
-        ("maxnorm", ["MaxNorm(max_value=2.0", "in the optimizer's own metric"]),
+        ("spectral-norm", ["nearest point (Euclidean distance)"]),
+        ("maxnorm", ["MaxNorm(max_value=2.0", "with the optimizer's scaling of each weight"]),
         ("kl_sparsity", ["activity_regularizer=", "divided by the batch size"]),
     ],
 )

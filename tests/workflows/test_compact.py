@@ -11,7 +11,6 @@ from flax import nnx
 import taut
 from taut import constraints, layouts, regularizers, transforms
 from taut.layers import Activation, Dense, Dropout, Flatten, Input, Select
-from taut.layers.wiring import Wiring, wire
 from taut.model.compacting import compact
 from taut.model.slicing import same_penalty, slice_term
 
@@ -257,8 +256,13 @@ class Residual(Gated):
         return x + jnp.tanh(x @ self.kernel[...])
 
 
-wire(Gated, Wiring("mix", {"kernel": ("in", "out*2"), "bias": ("out*2",)}, {"units": "out"}, shift="bias"))
-wire(Residual, Wiring("mix", {"kernel": ("in", "out")}, {"units": "out"}, tied=True))
+layouts.layout(
+    {"kernel": ("kernel", "in (gate:2 out)"), "bias": ("bias", "(gate:2 out)")},
+    way="mix",
+    sizes={"units": "out"},
+    shift="bias",
+)(Gated)
+layouts.layout({"kernel": ("kernel", "in out")}, way="mix", sizes={"units": "out"}, tied=True)(Residual)
 
 
 def test_gates_join_by_one_row() -> None:
@@ -559,9 +563,6 @@ def test_bad_arguments() -> None:
         compact(net(), inputs="gather")
     with pytest.raises(ValueError, match="no weights yet"):
         compact(taut.Sequential([Dense(3)]))
-    with pytest.raises(ValueError, match="expected 'in', 'out'"):
-        Wiring("mix", {"kernel": ("inputs", "out")})
-    assert layouts.layout_of(Gated(2)) is None
 
 
 @pytest.mark.parametrize("indices", [[], [0, 0], [-1], [0.5], [[0]], "ab"])

@@ -43,7 +43,7 @@ def test_each_row_is_what_its_net_scores(found: comparing.Comparison) -> None:
         kernel = np.asarray(model.params["dense/kernel"])
         assert row.zeros == np.mean(kernel == 0)
         assert row.inputs == int((kernel != 0).any(axis=1).sum())
-        assert row.gap == pytest.approx(row.train - row.test)
+        assert row.gap == pytest.approx(row.test - row.train)
         point = path.best()
         assert row.score == point.score
         if row.kind == "l1":  # the net is the one that a fit gives
@@ -60,25 +60,34 @@ def test_test_scores_are_of_the_rows_left_alone(found: comparing.Comparison) -> 
     held = {"a": X[180:], "y": Y[180:]}
     given = taut.compare(net(), X[:180], Y[:180], test_data=(held["a"], held["y"]), kinds=["l1"], noise=0.0, **OPTIONS)
     for row in given.rows:
-        sure = given.models[row.kind].predict(held["a"])[:, 0] > 0.5
-        assert row.test == pytest.approx(np.mean(sure == held["y"]))
+        chance = given.models[row.kind].predict(held["a"])[:, 0]
+        assert row.others["accuracy"] == pytest.approx(np.mean((chance > 0.5) == held["y"]))
+        assert row.test == pytest.approx(-np.log(np.where(held["y"] == 1, chance, 1 - chance)).mean(), rel=1e-4)
         assert row.noisy == pytest.approx(row.test), "no noise changes nothing"
     shuffled = taut.compare(
         net(), X[:180], Y[:180], test_data=(held["a"], 1 - held["y"]), kinds=["l1"], noise=0.0, **OPTIONS
     )
     for row, other in zip(given.rows, shuffled.rows, strict=True):
         assert (row.score, row.strength, row.train) == (other.score, other.strength, other.train) or row.kind == "none"
-        assert row.test == pytest.approx(1 - other.test)
+        assert row.others["accuracy"] == pytest.approx(1 - other.others["accuracy"])
 
 
 def test_it_reads_as_a_table_and_as_sentences(found: comparing.Comparison) -> None:
     text = str(found)
-    assert re.search(r"kind +term +val_accuracy +val_accuracy_se +train_accuracy +test_accuracy +gap +noisy", text)
-    assert found.table().to_polars().shape == (4, 10)
+    assert re.search(
+        r"kind +term +val_log_loss +val_log_loss_se +train_log_loss +test_log_loss +test_accuracy +gap", text
+    )
+    assert found.table().to_polars().shape == (4, 11)
     groups = found["groups"]
     assert "an input as a whole" in groups.sentence
     assert (f"{groups.inputs} of 6 inputs are used" in groups.sentence) == (groups.inputs < 6)
-    assert found.best().score == max(row.score for row in found.rows)
+    assert found.best().score == min(row.score for row in found.rows)
+    assert not found.note or found.note in text
+    flat = replace(found, rows=[replace(row, score=0.4, error=0.1) for row in found.rows])
+    assert flat.note == "all 4 kinds have this log_loss; the first was taken"
+    close = replace(flat, rows=[replace(row, score=0.4 + 0.01 * i) for i, row in enumerate(flat.rows)])
+    assert close.note == "all 4 kinds are within one standard error: log_loss does not tell them apart"
+    assert close.note in str(close)
     with pytest.raises(KeyError, match="max_norm"):
         found["maxnorm"]
 
@@ -130,7 +139,7 @@ def test_ctrl_c_keeps_the_kinds_that_are_done(monkeypatch: pytest.MonkeyPatch) -
         ({"kinds": "l1"}, TypeError, "a list of names"),
         ({"noise": -1}, ValueError, "noise=-1"),
         ({"test_fraction": 1.5}, ValueError, "test_fraction=1.5"),
-        ({"test_fraction": 0.001}, ValueError, "cannot be split off"),
+        ({"test_fraction": 0.001}, ValueError, "cannot split a test part off"),
         ({"strengths": 0}, ValueError, "strengths"),
         ({"test_data": X}, TypeError, "test_data"),
         ({"groups": [1, 2]}, ValueError, "groups"),
@@ -166,7 +175,7 @@ def test_taut_path_finds_a_strength_and_saves_the_network_at_it(file: Path, tmp_
         *("path", file, "-t", "y", "--hidden", "none", "--strengths", 4, "--folds", 2, "--epochs", 15, "--seed", 3),
         *("--learning-rate", 0.02, "-o", out, "--html", html, "--csv", csv, "--plot", plot),
     ).output
-    assert "best mean" in told and "one_se" in told and "neither training nor choice saw" in told
+    assert "best mean" in told and "one_se" in told and "used neither for training nor for the choice" in told
     rows = pl.read_csv(csv)
     assert rows.height == 4 and rows["kernel"][0] > rows["kernel"][-1]
     assert html.stat().st_size > 1000 and plot.stat().st_size > 1000
@@ -212,7 +221,7 @@ def test_taut_compare_says_which_kind_and_why(file: Path, tmp_path: Path) -> Non
         *("compare", file, "-t", "y", "--hidden", "none", "--kind", "l1", "--strengths", 2, "--folds", 2),
         *("--epochs", 5, "--seed", 3, "--html", html, "--csv", csv),
     ).output
-    assert "Best on the folds:" in told and "l1: L1 on the kernels" in " ".join(told.split())
+    assert "Best in cross-validation:" in told and "l1: L1 on the kernels" in " ".join(told.split())
     assert pl.read_csv(csv)["kind"].to_list() == ["none", "l1"]
     assert html.stat().st_size > 1000
     assert "l3" in run("compare", file, "-t", "y", "--kind", "l3", code=1).output

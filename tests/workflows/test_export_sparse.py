@@ -76,3 +76,21 @@ def test_it_checks_what_it_is_given() -> None:
 
     with pytest.raises(ValueError, match=r"to_sparse does not support layer 'odd' \(Odd\)"):
         taut.Sequential([Input((3,)), Odd()]).to_sparse()
+
+
+def test_a_linear_layer_of_flax_is_kept_sparse_too() -> None:
+    x = np.ones((5, 6), np.float32)
+    model = taut.Sequential(
+        [Input((6,)), nnx.Linear(6, 4, rngs=nnx.Rngs(0)), nnx.Dropout(0.5, rngs=nnx.Rngs(0)), Dense(2)]
+    )
+    np.testing.assert_allclose(model.to_sparse().predict(x), model.predict(x), atol=1e-6)
+
+
+def test_a_subclass_with_an_output_of_its_own_is_not_taken_for_its_base() -> None:
+    class Twice(Dense):
+        def before_activation(self, x: Any) -> Any:
+            return 2 * super().before_activation(x)
+
+    model = taut.Sequential([Input((6,)), Twice(2)])
+    with pytest.raises(ValueError, match=r"layer 'twice' \(Twice\)"):
+        model.to_sparse()

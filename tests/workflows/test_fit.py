@@ -131,6 +131,36 @@ def test_every_batch_is_trained_and_the_smaller_last_one_too(rows) -> None:
     assert history.params["steps"] == -(-rows // size)
 
 
+def test_a_batch_larger_than_the_data_is_one_batch() -> None:
+    """As in Keras, wherever a batch is given."""
+    y = X[:, 1] - X[:, 0] + 1
+    model, whole = linear(), linear()
+    more = {"epochs": 2, "shuffle": False, "validation_data": (X[:5], y[:5])}
+    history = fit(model, X, y, batch_size=512, **more)
+    assert history.history == fit(whole, X, y, batch_size=ROWS, **more).history
+    assert (history.params["steps"], history.params["batch_size"]) == (1, ROWS)
+    assert_same(weights(model), weights(whole))
+    assert model.evaluate(X, y, batch_size=512) == whole.evaluate(X, y, batch_size=ROWS)
+    np.testing.assert_array_equal(model.predict(X, batch_size=512), whole.predict(X, batch_size=ROWS))
+    paths = [
+        taut.path(
+            model,
+            X,
+            y,
+            {"dense/kernel": regularizers.L1},
+            [0.1],
+            folds=2,
+            seeds=[0],
+            epochs=1,
+            batch_size=size,
+            verbose=0,
+        )
+        for size in (512, ROWS)
+    ]
+    np.testing.assert_array_equal(paths[0].weights["dense/kernel"], paths[1].weights["dense/kernel"])
+    assert len(paths[0].refit(0).history.epoch) == 1
+
+
 def test_sample_weight_multiplies_the_loss_of_its_row() -> None:
     y = X[:, 1]
     weight = np.linspace(0, 3, ROWS)

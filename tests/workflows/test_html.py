@@ -19,7 +19,7 @@ import taut
 from taut import _reports
 from taut.cli import main
 from taut.constraints import Box, MaxNorm, MinMaxNorm, Monotone, NonNeg, Simplex, UnitNorm
-from taut.paths.varying import resolve
+from taut.paths.varying import resolve, terms_at
 from taut.report.bounds import bounds_table, on_bound
 from taut.report.html import charts
 from taut.report.html.curves import curves_panel
@@ -256,7 +256,7 @@ def test_a_wide_path_stays_small_and_says_what_it_left_out(tmp_path: Path) -> No
     )
     assert len(page.encode()) < 15e6
     assert "images of 24 of 512 units" in page and "the first 200 of 784" in page
-    assert "512×10 weights are drawn as" in page and "Lines for 60 of 784 inputs" in page
+    assert "512×10 weights are drawn as" in page and "The lines show 60 of 784 inputs" in page
 
 
 def test_the_page_of_a_model_is_its_audit(tmp_path: Path) -> None:
@@ -354,6 +354,7 @@ def test_two_terms_at_once_are_a_map(tmp_path: Path) -> None:
     path.strengths = np.stack([weak.ravel(), strong.ravel()], axis=1)
     path.varied = ("dense/kernel", "dense_1/kernel")
     path._entries = resolve(path.model, dict.fromkeys(path.varied, taut.regularizers.L1))
+    path._terms = [terms_at(path._entries, row) for row in path.strengths.tolist()]
     path.converged = path.finite
     page = page_of(path, tmp_path)
     assert "100 % of the networks reached the optimum" in page

@@ -155,7 +155,7 @@ def test_groups_of_nets_and_devices_change_nothing(path, monkeypatch) -> None:
 
 def _one_net_and_a_half():
     job = net().prepare(X, LABEL)
-    with pytest.raises(ValueError, match=r"hold not even one net: .* at least .* are needed") as caught:
+    with pytest.raises(ValueError, match=r"is too little for one net: .* together") as caught:
         train(memory=1)
     assert job.rows == ROWS and "one net in training" in str(caught.value)
     return "24 KiB"
@@ -255,7 +255,9 @@ def test_the_table_is_the_scores(path) -> None:
     assert next(iter(columns)) == "dense/kernel" and len(path.table()) == len(STRENGTHS)
     mean = path.scores["val_accuracy"].mean(axis=(1, 2))
     np.testing.assert_allclose(columns["val_accuracy"], mean)
-    np.testing.assert_allclose(columns["gap"], path.scores["accuracy"].mean(axis=(1, 2)) - mean)
+    loss = {name: path.scores[name].mean(axis=(1, 2)) for name in ("log_loss", "val_log_loss")}
+    np.testing.assert_allclose(columns["gap"], loss["val_log_loss"] - loss["log_loss"])
+    assert list(columns)[1:6] == ["log_loss", "log_loss_se", "val_log_loss", "val_log_loss_se", "gap"]
     by_fold = path.scores["val_accuracy"].mean(axis=1)
     np.testing.assert_allclose(columns["val_accuracy_se"], by_fold.std(axis=1, ddof=1) / np.sqrt(3))
     kernel = path.weights["dense/kernel"]
@@ -297,9 +299,9 @@ def test_the_best_point_and_the_simplest_within_one_standard_error() -> None:
 
 def test_choosing(path) -> None:
     best = path.best()
-    assert best.score == max(path.table()["val_accuracy"])
+    assert path.metric == "log_loss" and best.score == min(path.table()["val_log_loss"])
     simple = path.best(rule="one_se", by="inputs")
-    assert simple.score >= best.score - best.error and simple.inputs <= best.inputs
+    assert simple.score <= best.score + best.error and simple.inputs <= best.inputs
     assert best.strengths == {"dense/kernel": STRENGTHS[best.index]}
     assert f"point {best.index}" in str(best)
     with pytest.raises(ValueError, match=r'rule=.median., expected "max" or "one_se"'):
@@ -343,7 +345,7 @@ def test_the_picture_shows_and_is_saved(path, tmp_path) -> None:
     norms = np.linalg.norm(path.weights["dense/kernel"], axis=2)[::-1]
     assert len(lines) == INPUTS
     assert all(any(np.allclose(line, norms[:, i]) for line in lines) for i in range(INPUTS))
-    assert np.allclose(scores.get_lines()[1].get_ydata(), path.table()["val_accuracy"][::-1])
+    assert np.allclose(scores.get_lines()[1].get_ydata(), path.table()["val_log_loss"][::-1])
     assert sparsity.get_xlabel()
     assert (tmp_path / "path.png").stat().st_size > 5000
 
@@ -374,7 +376,7 @@ def test_patience_stops_the_whole_path() -> None:
     model = net(optimizer=taut.optimizers.Adam(1e-12))  # nothing ever improves
     path = train(model, patience=2, epochs=9)
     assert path.stopped and path.epochs == 3
-    with pytest.raises(ValueError, match="patience is given, but no rows are held out"):
+    with pytest.raises(ValueError, match="patience needs held-out rows"):
         train(folds=None, patience=2)
 
 
@@ -393,14 +395,14 @@ def test_a_net_that_diverges_does_not_touch_the_others() -> None:
 @pytest.mark.parametrize(
     ("strengths", "message"),
     [
-        ([], "strengths: is empty"),
-        ([0.1, -0.2], "number 1 is -0.2; a strength or a bound is at least 0"),
+        ([], "strengths: the list is empty"),
+        ([0.1, -0.2], "number 1 is -0.2; strengths and bounds must be ≥ 0"),
         ([0.1, 0.3, 0.2], "0.3 is followed by 0.2 after rising from 0.1"),
         ([0.1, 0.1], "0.1 is followed by 0.1"),
         ([0.1, float("nan")], "number 1 is nan"),
         (0, "expected at least one strength"),
         ({"dense/kernl": 3}, "Did you mean 'dense/kernel'"),
-        ({}, "has nothing for 'dense/kernel'"),
+        ({}, "has no entry for 'dense/kernel'"),
     ],
 )
 def test_bad_strengths(strengths, message) -> None:
@@ -414,17 +416,21 @@ def test_bad_strengths(strengths, message) -> None:
         ({"vary": {"dens/kernel": regularizers.L1}}, ValueError, "Did you mean 'dense/kernel'"),
         ({"vary": {"dense/kernel": regularizers.L1(0.1)}}, TypeError, "a class of terms or a function"),
         ({"vary": regularizers.L1}, TypeError, "expected a dict from a path"),
-        ({"vary": {"dense/kernel": regularizers.L1, "kernel": regularizers.L2}}, ValueError, "both vary a regularizer"),
+        (
+            {"vary": {"dense/kernel": regularizers.L1, "kernel": regularizers.L2}},
+            ValueError,
+            "both set the regularizer",
+        ),
         ({"vary": {"dense/kernel": lambda s: 3}}, TypeError, "3 is no term"),
-        ({"folds": 60}, ValueError, "above the size of the smallest class: class . has .* Use folds="),
+        ({"folds": 60}, ValueError, "folds=60, but class . has only .* Use folds="),
         ({"folds": 1}, ValueError, "folds=1, expected at least 2"),
         ({"folds": [(range(9), range(8, 20))]}, ValueError, "trains on 1 of the rows that it holds out"),
-        ({"folds": [([0, 1], [ROWS])]}, ValueError, "hold 96, expected 0 … 95"),
-        ({"folds": [([0, 0], [1])]}, ValueError, "hold a row twice"),
+        ({"folds": [([0, 1], [ROWS])]}, ValueError, "contain 96, expected row numbers 0 … 95"),
+        ({"folds": [([0, 0], [1])]}, ValueError, "contain a row twice"),
         ({"folds": 3.5}, TypeError, "expected a number of folds"),
         ({"validation_data": (X, LABEL)}, ValueError, "folds and validation_data are both given"),
-        ({"groups": np.zeros(ROWS)}, ValueError, "above the number of groups, 1"),
-        ({"groups": [1, 2]}, ValueError, "one label a row"),
+        ({"groups": np.zeros(ROWS)}, ValueError, "there are only 1 different groups"),
+        ({"groups": [1, 2]}, ValueError, "one label per row"),
         ({"folds": None, "groups": np.zeros(ROWS)}, ValueError, "no folds that they could be kept together in"),
         ({"seeds": [1, 1], "seed": None}, ValueError, "each once"),
         ({"seeds": [1]}, ValueError, "are both given"),
@@ -443,12 +449,12 @@ def test_bad_input(options, error, message) -> None:
 
 def test_one_net_has_no_standard_error_and_no_rows_no_choice() -> None:
     path = train(folds=None, seeds=1, epochs=1)
-    with pytest.raises(ValueError, match="no point has a validation score"):
+    with pytest.raises(ValueError, match="no point has a score on held-out rows"):
         path.best()
     one = train(folds="auto", validation_data=(X, LABEL), seeds=1, epochs=1)
     with pytest.raises(ValueError, match="needs a standard error"):
         one.best(rule="one_se")
-    assert one.best().score == pytest.approx(max(one.scores["accuracy"][:, 0, 0]))
+    assert one.best().score == pytest.approx(min(one.scores["log_loss"][:, 0, 0]))
 
 
 def test_a_metric_of_ones_own_says_which_way_is_better() -> None:
@@ -457,13 +463,14 @@ def test_a_metric_of_ones_own_says_which_way_is_better() -> None:
 
     model = net()
     model.compile("adam", "sparse_categorical_crossentropy", [close])
-    with pytest.raises(ValueError, match="nothing says whether a higher value is better"):
+    with pytest.raises(ValueError, match="not known whether a higher value is better"):
         train(model)
-    assert Score.of(model, "data_loss") == Score("data_loss", False)
+    assert Score.of(model, "data_loss") == Score("data_loss", False, "data_loss")
     close.higher_is_better = True
-    assert Score.of(model, None) == Score("close", True)
-    assert Score.of(net(), None) == Score("accuracy", True)
-    assert Score.of(net(), "loss") == Score("loss", False)
+    assert Score.of(model, None) == Score("close", True, "close")
+    assert Score.of(net(), None) == Score("log_loss", False, "data_loss")
+    assert Score.of(net(), "accuracy") == Score("accuracy", True, "accuracy")
+    assert Score.of(net(), "loss") == Score("loss", False, "loss")
 
 
 # --- a warm-up ---------------------------------------------------------------------------------------------------------------
@@ -510,7 +517,7 @@ def test_no_edge_is_said_to_be_none() -> None:
     def attempt(numbers):
         return largest.Trial(np.zeros(len(numbers), bool), np.ones(len(numbers)))
 
-    with pytest.raises(ValueError, match=r"found none from which on .* give strengths as a list"):
+    with pytest.raises(ValueError, match=r"found no strength that makes .* give strengths as a list"):
         largest._by_trial(resolve(net(), {"dense/kernel": regularizers.L1})[0], 1.0, 8, attempt, True)
 
 

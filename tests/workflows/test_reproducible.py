@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 import taut
 from taut import constraints, layers, regularizers
@@ -43,6 +44,7 @@ def in_a_fresh_process(seed, hash_seed):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_fresh_processes() -> None:
     first = in_a_fresh_process(7, hash_seed=1)
     assert in_a_fresh_process(7, hash_seed=2) == first

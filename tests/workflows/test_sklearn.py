@@ -25,7 +25,8 @@ from taut.sklearn._training import as_one_batch
 QUICK: dict[str, Any] = {"hidden": (8,), "learning_rate": 0.1, "epochs": 30, "tol": None}
 
 
-@parametrize_with_checks([TautClassifier(**QUICK), TautRegressor(**QUICK)])
+# Of one layer: what the checks look at does not hang on a hidden one, and every new shape of a table compiles.
+@parametrize_with_checks([TautClassifier(**QUICK | {"hidden": ()}), TautRegressor(**QUICK | {"hidden": ()})])
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -103,7 +104,7 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
     ).fit(X, CLASS)
     assert net.n_iter_ == len(net.validation_scores_) <= 20
     assert net.best_validation_score_ == max(net.validation_scores_)
-    shorter = clone(net).set_params(epochs=1 + int(np.argmax(net.validation_scores_))).fit(X, CLASS)
+    shorter = clone(net).set_params(epochs=1 + int(np.argmax(net.validation_scores_)), tol=None).fit(X, CLASS)
     assert same(shorter, net)
 
 
@@ -121,9 +122,9 @@ def test_training_goes_on() -> None:
 
 def test_classes_are_named_at_the_first_part() -> None:
     net = TautClassifier(**QUICK).partial_fit(X[:30], CLASS[:30], classes=["high", "low"])
-    with pytest.raises(ValueError, match="which are none of the classes"):
+    with pytest.raises(ValueError, match="which are not among the classes"):
         net.partial_fit(X, np.where(CLASS == "low", "middle", CLASS))
-    with pytest.raises(ValueError, match="not those of the first call"):
+    with pytest.raises(ValueError, match="differ from those of the first call"):
         net.partial_fit(X, CLASS, classes=["a", "b"])
 
 
@@ -135,7 +136,7 @@ def test_weights_of_rows_and_classes() -> None:
     plain = TautClassifier(**arguments).fit(X, CLASS)
     np.testing.assert_allclose(by_row.predict_proba(X), by_class.predict_proba(X), atol=1e-6)
     assert by_class.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean()
-    with pytest.raises(ValueError, match="every weight is 0"):
+    with pytest.raises(ValueError, match="all weights are 0"):
         clone(plain).set_params(class_weight={"low": 0.0, "high": 0.0}).fit(X, CLASS)
 
 
@@ -158,7 +159,7 @@ def test_sparse_tables(kind: Any) -> None:
     dense = TautRegressor(**QUICK | {"random_state": 0}).fit(x, NUMBER)
     assert same(net, dense)
     np.testing.assert_array_equal(net.predict(kind(x)), dense.predict(x))
-    with pytest.raises(ValueError, match=r"takes 9\.6e-07 GB when it is made dense; dense_limit allows 5e-07 GB"):
+    with pytest.raises(ValueError, match=r"takes 9\.6e-07 GB as a dense array; dense_limit allows 5e-07 GB"):
         clone(net).set_params(dense_limit=500).fit(kind(x), NUMBER)
 
 
@@ -176,6 +177,7 @@ def test_every_parameter_reaches_the_network() -> None:
         learning_rate=0.125,
         batch_size=16,
         epochs=1,
+        tol=None,
         shuffle=False,
         random_state=0,
     ).fit(X, CLASS)
@@ -189,9 +191,11 @@ def test_every_parameter_reaches_the_network() -> None:
     assert all(plan[f"{name}/bias"].constraint is not None for name in ("dense", "dense_1", "dense_2"))
     assert net.model_.optimizer == taut.optimizers.SGD(0.125, momentum=0.9)
     assert net.model_.history.params["batch_size"] == 16
-    keras = TautRegressor(hidden=(), kernel_regularizer="l1=0.1", terms="keras", epochs=1).fit(X, NUMBER)
+    keras = TautRegressor(hidden=(), kernel_regularizer="l1=0.1", terms="keras", epochs=1, tol=None).fit(X, NUMBER)
     assert keras.model_.plan["dense/kernel"].mode == "gradient"
-    unit = TautRegressor(hidden=4, unit_regularizer={0: "group_lasso=0.1"}, unit_constraint={1: "max_norm=1"}, epochs=1)
+    unit = TautRegressor(
+        hidden=4, unit_regularizer={0: "group_lasso=0.1"}, unit_constraint={1: "max_norm=1"}, epochs=1, tol=None
+    )
     unit.fit(X, NUMBER)
     assert [e.path for e in unit.model_.plan.units] == ["dense/unit", "dense_1/unit"]
 
@@ -219,7 +223,7 @@ def test_a_bad_parameter_is_named(arguments: dict[str, Any], message: str) -> No
 
 
 def test_weights_by_name_before_there_are_any() -> None:
-    with pytest.raises(AttributeError, match="no weights before it is fitted"):
+    with pytest.raises(AttributeError, match="no weights yet: call fit first"):
         TautRegressor().coefs_  # noqa: B018
     net = TautRegressor(**QUICK).fit(X, NUMBER)
     assert [c.shape for c in net.coefs_] == [(4, 8), (8, 1)] and [b.shape for b in net.intercepts_] == [(8,), (1,)]

@@ -93,7 +93,7 @@ def test_a_classifier_in_a_pipeline() -> None:
     pipe = make_pipeline(StandardScaler(), TautClassifierCV(**QUICK, class_weight="balanced")).fit(X, y)
     net = pipe[-1]
     assert pipe.score(X, y) > 0.9 and net.classes_.tolist() == ["no", "yes"]
-    assert net.path_.metric == "accuracy"
+    assert net.path_.metric == "log_loss"
     assert net.predict_proba(X).shape == (60, 2)
 
 

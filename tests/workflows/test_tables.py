@@ -84,7 +84,7 @@ def test_numbers_text_booleans_and_gaps(csv) -> None:
     ]
     assert x[:, 7].tolist() == [1, 0, 1, 0, 1, 0]  # true, True and TRUE are one level
     assert notes == []
-    assert "left out: id, because its 6 values all differ" in schema.describe()
+    assert "left out: id (all 6 values are unique" in schema.describe()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def schema_of(target: Target) -> TableSchema:
     ("values", "task", "words"),
     [
         (["7"] * 4, None, ["is '7' on all 4 rows", "at least two different values"]),
-        (["1", "", "2", "NA"], None, ["missing on lines 3, 5", "take the row out"]),
+        (["1", "", "2", "NA"], None, ["missing on lines 3, 5", "remove the row"]),
         (["", "", "", ""], None, ["no values at all"]),
         (["1", "inf", "2", "3"], "regression", ["infinite on line 3"]),
         (["1", "2", "red", "3"], "regression", ["'red' on line 4", "expects numbers"]),
@@ -266,8 +266,8 @@ def test_a_level_never_seen_is_said_and_all_zeros() -> None:
     notes: list[str] = []
     assert schema.transform(pl.DataFrame({"c": ["a", "z", None]}), notes).tolist() == [[1, 0], [0, 0], [0, 0]]
     assert notes == [
-        "'c' is missing on row 3, and never was in training: all zeros",
-        "'c' has 'z' on row 2, never seen in training: all zeros",
+        "'c' is missing on row 3; no value was missing in training, so its features are all 0",
+        "'c' has 'z' on row 2, which did not occur in training, so its features are all 0",
     ]
 
 
@@ -297,9 +297,6 @@ def test_almost_numbers_are_pointed_out(csv) -> None:
         "80% of 'x' are numbers, but line 6 has 'three', so it was read as text. "
         "Correct it, or leave it empty to mark it as missing"
     ]
-    notes.clear()
-    TableSchema.fit(read_table(csv("x;c\n1,5;a\n1,5;b\n2,5;a\n2,5;b\n")), notes=notes)
-    assert "decimal comma" in notes[0]
 
 
 def test_not_one_usable_column(csv) -> None:
@@ -308,7 +305,7 @@ def test_not_one_usable_column(csv) -> None:
         TableSchema.fit(table, Target.infer(table, "y"))
     for word in [
         "no usable column",
-        "'id' (its 4 values all differ",
+        "'id' (all 4 values are unique",
         "'same' (every value is 1)",
         "'none' (every",
     ]:
@@ -321,7 +318,10 @@ def test_dates_and_lists_are_left_out_with_a_reason() -> None:
     )
     schema = TableSchema.fit(frame)
     assert schema.feature_names == ("x",)
-    assert {c.name: c.why.split()[0] for c in schema.left_out} == {"day": "Date", "l": "List(Int64)"}
+    assert {c.name: " ".join(c.why.split()[:4]) for c in schema.left_out} == {
+        "day": "it holds dates or",
+        "l": "List(Int64) is neither numbers",
+    }
 
 
 def test_infinity_in_training_and_later(csv) -> None:

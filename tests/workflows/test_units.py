@@ -8,8 +8,8 @@ from flax import nnx
 from scipy.optimize import minimize
 
 import taut
-from taut import layouts
 from taut.constraints import MaxNorm, NonNeg, UnitNorm
+from taut.functional import units
 from taut.regularizers import L1, L2, GroupLasso
 
 RNG = np.random.default_rng(3)
@@ -132,7 +132,7 @@ def test_a_unit_of_any_layer_is_what_feeds_one_output(module: nnx.Module) -> Non
     entry, params = model.plan[f"{name}/unit"], {k: np.asarray(v) for k, v in model.params.items()}
     whole = entry.weight(params)
     assert whole.shape == entry.shape == (sum(p.rows for p in entry.parts), 4)
-    back = layouts.part(entry.parts, whole)
+    back = units.part(entry.parts, whole)
     assert all((back[p] == params[p]).all() and back[p].shape == params[p].shape for p in entry.paths)
     x = np.random.default_rng(0).standard_normal((2, 7, 2)).astype("float32")
     before = model.predict(x).reshape(14, 4)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from taut import errors
-from taut._term import Check
+from taut._meeting import Check, above_zero
 
 
 def greater_than(limit: float, why: str) -> Check:
@@ -19,7 +19,7 @@ def greater_than(limit: float, why: str) -> Check:
             raise ValueError(f"{term}({name}={errors.shown(value)}): {name} must be above {limit:g}; {why}.")
         return value
 
-    return check
+    return above_zero(check)
 
 
 def between(low: float, high: float, closed: bool, why: str) -> Check:
@@ -38,12 +38,13 @@ def between(low: float, high: float, closed: bool, why: str) -> Check:
     return check
 
 
-def whole(term: str, name: str, value: Any, least: int) -> None:
-    """Refuse what is not a plain integer of at least ``least``."""
+def whole(term: str, name: str, value: Any, least: int, most: int = errors.SIZE) -> None:
+    """Refuse what is not a plain integer from ``least`` to ``most``."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{term}({name}={errors.shown(value)}): {name} must be an integer.")
     if value < least:
-        raise ValueError(f"{term}({name}={value}): {name} must be at least {least}.")
+        raise ValueError(f"{term}({name}={errors.shown(value)}): {name} must be at least {least}.")
+    errors.at_most(term, name, value, most)
 
 
 def _known(value: Any) -> bool:

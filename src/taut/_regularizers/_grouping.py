@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
@@ -11,8 +12,9 @@ import numpy as np
 
 from taut import errors
 from taut._regularizer import Regularizer
-from taut.functional._axes import Axes, input_groups, resolve
+from taut.functional._axes import Axes, filter_groups, input_groups, resolve
 from taut.functional._dtype import Array, Namespace, Number, beside, namespace, real, shape_of
+from taut.layouts._fan_in import FanIn
 
 KINDS = ("unit", "input", "filter", "all", "entry")
 By = str | tuple[int, ...]
@@ -42,6 +44,7 @@ class Grouped(Regularizer):
             by = tuple(self.by)
             if not by or not all(errors._is_integer(b) and b > 0 for b in by):
                 raise ValueError(f"{name}(by={errors.shown(by)}): a block's shape is made of positive integers.")
+            errors.at_most(name, "by", max(by))
             object.__setattr__(self, "by", tuple(int(b) for b in by))
         elif self.by not in KINDS:
             raise ValueError(
@@ -72,7 +75,9 @@ class Grouped(Regularizer):
         if isinstance(self.by, tuple):
             return _by_blocks(xp, type(self).__name__, self.by, shape)
         axes = self.natural_axes(shape, fan_in)
-        assert axes is not None
+        if axes is None:
+            assert isinstance(fan_in, FanIn)
+            return _unpacked(xp, shape, fan_in.unpacked, fan_in.by_input if self.by == "input" else fan_in.by_filter)
         return Arrangement(lambda x, _: x, lambda z: z, axes, math.prod([shape[a] for a in axes]), natural=True)
 
     def natural_axes(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[int, ...] | None:
@@ -83,8 +88,7 @@ class Grouped(Regularizer):
             return tuple(range(len(shape)))
         if self.by == "input":
             return input_groups(fan_in, shape)
-        unit = resolve(None, fan_in, shape)
-        return unit[:-1] if self.by == "filter" else unit
+        return filter_groups(fan_in, shape) if self.by == "filter" else resolve(None, fan_in, shape)
 
 
 def lay_step(layout: Arrangement, step: Number) -> Number:
@@ -108,12 +112,13 @@ def _as_lists(name: str, groups: Any) -> tuple[tuple[int, ...], ...]:
     else:
         lists = [g.ravel().tolist() for g in ragged]
     members = [i for g in lists for i in g]
-    twice = sorted({i for i in members if members.count(i) > 1}) if len(set(members)) != len(members) else []
+    twice = sorted(i for i, times in Counter(members).items() if times > 1)
     if twice:
         raise ValueError(
             f"{name}(groups=...): groups overlap: {errors.shown(twice)} are in more than one. Each index belongs to "
             f"one group."
         )
+    errors.at_most(name, "groups", max(members, default=0))
     if min(members, default=0) < 0 or any(not g for g in lists):
         raise ValueError(f"{name}(groups={errors.shown(groups)}): a group lists one index or more, each 0 or above.")
     return tuple(tuple(int(i) for i in g) for g in lists)
@@ -132,6 +137,17 @@ def _by_blocks(xp: Namespace, name: str, block: Sequence[int], shape: tuple[int,
         lambda z: xp.reshape(z, shape),
         tuple(range(1, 2 * len(shape), 2)),
         math.prod(full),
+        natural=False,
+    )
+
+
+def _unpacked(xp: Namespace, shape: tuple[int, ...], unpacked: tuple[int, ...], axes: tuple[int, ...]) -> Arrangement:
+    """Groups of a packed kernel (several gates or groups on one axis): whole axes once each has an axis of its own."""
+    return Arrangement(
+        lambda x, _: xp.reshape(x, unpacked),
+        lambda z: xp.reshape(z, shape),
+        axes,
+        math.prod([unpacked[a] for a in axes]),
         natural=False,
     )
 

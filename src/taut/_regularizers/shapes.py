@@ -13,6 +13,9 @@ from taut.functional import activity, matrices, variation
 from taut.functional._axes import Axes, resolve
 from taut.functional._dtype import Array, Number, shape_of
 
+HIGHEST_ORDER = 50
+"""Of differences: beyond it the squares of their coefficients, binomials, come to the end of float32."""
+
 
 @dataclass(frozen=True, eq=False)
 class NuclearNorm(Regularizer):
@@ -140,10 +143,10 @@ class SquaredDifferences(Regularizer):
     Args:
         strength: ≥ 0. None means 0.01.
         axis: the axis whose neighbours are compared: 0 is the inputs of a Dense kernel, the time of a Conv1D's.
-        order: 1 pulls towards constants, 2 (differences of differences) towards straight lines.
+        order: 1 pulls towards constants, 2 (differences of differences) towards straight lines; at most 50.
 
     Raises:
-        ValueError: a negative strength, an order below 1, or (when called) an axis that does not exist.
+        ValueError: a negative strength, an order below 1 or above 50, or (when called) an axis that does not exist.
 
     Reference: Eilers & Marx, Flexible smoothing with B-splines and penalties (1996).
 
@@ -157,9 +160,8 @@ class SquaredDifferences(Regularizer):
     order: int = 1
 
     def validate(self) -> None:
-        whole("SquaredDifferences", "order", self.order, 1)
-        if not errors._is_integer(self.axis):
-            raise TypeError(f"SquaredDifferences(axis={errors.shown(self.axis)}): axis must be an integer.")
+        whole("SquaredDifferences", "order", self.order, 1, HIGHEST_ORDER)
+        whole("SquaredDifferences", "axis", self.axis, -errors.AXES, errors.AXES)
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         (axis,) = resolve(self.axis, None, shape_of(w))
@@ -194,8 +196,7 @@ class TotalVariation(Regularizer):
     axis: int = 0
 
     def validate(self) -> None:
-        if not errors._is_integer(self.axis):
-            raise TypeError(f"TotalVariation(axis={errors.shown(self.axis)}): axis must be an integer.")
+        whole("TotalVariation", "axis", self.axis, -errors.AXES, errors.AXES)
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return variation.total_variation(w, self.strength, *resolve(self.axis, None, shape_of(w)))

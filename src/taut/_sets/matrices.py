@@ -55,10 +55,13 @@ def _step_beside(term: Constraint, step: Number | None, blocks: int) -> Number |
     return _squares(term, step, blocks)[0] if getattr(step, "ndim", 0) > 0 else step
 
 
-def _excess(w: Array, over: Array) -> Array:
-    """``over`` where it is above 0, as a penalty's dtype; NaN stays NaN."""
+def _excess(w: Array, over: Array, bound: Number = 0.0) -> Array:
+    """``over`` where two libraries agree that it is above 0, as a penalty's dtype; NaN stays NaN."""
     xp = namespace(w)
-    return xp.astype(xp.where(over <= 0, xp.zeros_like(over), over), widen(xp, real(xp, w)).dtype)
+    return xp.astype(
+        xp.where(over <= matrix_sets.disagreement(real(xp, w).dtype) * bound, xp.zeros_like(over), over),
+        widen(xp, real(xp, w)).dtype,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +97,7 @@ class SpectralNorm(Constraint):
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
         s = matrix_sets.singular_values(w, _rows(self, w, fan_in), self.blocks)
-        return _excess(w, namespace(s).max(s) - self.radius)
+        return _excess(w, namespace(s).max(s) - self.radius, self.radius)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +133,7 @@ class NuclearBall(Constraint):
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
         s = matrix_sets.singular_values(w, _rows(self, w, fan_in), self.blocks)
         xp = namespace(s)
-        return _excess(w, xp.max(xp.sum(s, axis=1)) - self.radius)
+        return _excess(w, xp.max(xp.sum(s, axis=1)) - self.radius, self.radius)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +172,8 @@ class LowRank(Constraint):
         s = matrix_sets.singular_values(w, axes, self.blocks)
         if self.k == s.shape[1]:
             return _excess(w, 0 * s[0, 0])
-        noise = matrix_sets.rank_noise(w.dtype, matrix_sets.sides(w.shape, axes, self.blocks), s)
+        slack = matrix_sets.disagreement(w.dtype)
+        noise = matrix_sets.rank_noise(w.dtype, matrix_sets.sides(w.shape, axes, self.blocks), s, slack)
         over = xp.where(s[:, self.k] <= noise, 0 * s[:, 0], s[:, self.k])
         return _excess(w, xp.max(over))
 
@@ -217,7 +221,8 @@ class Orthogonal(Constraint):
         w = real(xp, w)
         axes = _rows(self, w, fan_in)
         off = xp.max(xp.abs(matrix_sets.singular_values(w, axes, self.blocks) - 1))
-        accepted = off <= matrix_sets.margin(w.dtype, matrix_sets.sides(w.shape, axes, self.blocks))
+        margin = matrix_sets.margin(w.dtype, matrix_sets.sides(w.shape, axes, self.blocks))
+        accepted = off <= margin + matrix_sets.disagreement(w.dtype)
         return _excess(w, xp.where(accepted, 0 * off, off))
 
 

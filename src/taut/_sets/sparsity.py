@@ -18,9 +18,10 @@ def _count(term: str, name: str, value: Any, default: Any = None) -> int:
     if isinstance(value, bool) or (not isinstance(value, int) and not hasattr(value, "__index__")):
         raise TypeError(f"{term}({name}={errors.shown(value)}): {name} must be a whole number, for example 4.")
     value = int(value)
+    errors.at_most(term, name, value)
     if value < 1:
         raise ValueError(
-            f"{term}({name}={value}): {name} must be at least 1. To hold every weight at 0 use Fixed(0.0)."
+            f"{term}({name}={errors.shown(value)}): {name} must be at least 1. To hold every weight at 0 use Fixed(0.0)."
         )
     return value
 

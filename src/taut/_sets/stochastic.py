@@ -57,7 +57,8 @@ class DoublyStochastic(Constraint):
     """Keeps a square kernel doubly stochastic: entries ≥ 0, every row and every column adds up to 1.
 
     The nearest such matrix has no closed form: rows and columns take turns until the sums are right to 16·eps, at
-    most 500 times, and a last scaling makes the result feasible. Sums are held to rounding, as in `Simplex`.
+    most 500 times, and a last scaling makes the result feasible. Sums are held to rounding, as in `Simplex`. Do not
+    differentiate through it: its derivative holds the thresholds of rows and columns fixed, which is only part of the true one.
 
     Raises:
         ValueError: weights that are not square over the last two axes.

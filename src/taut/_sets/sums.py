@@ -9,12 +9,14 @@ import numpy as np
 
 from taut import errors, identifiers
 from taut._constraint import Constraint
+from taut._meeting import above_zero
 from taut._term import number
 from taut.functional import group_balls, masks, sums
 from taut.functional._axes import Axes, resolve
 from taut.functional._dtype import Array, Number, namespace, shape_of
 
 
+@above_zero
 def _above_zero(term: str, name: str, value: Any, default: Any = None) -> Any:
     value = errors.not_negative(term, name, value, default)
     if (errors.is_concrete(value) or isinstance(value, np.ndarray)) and bool(np.any(np.asarray(value) == 0)):

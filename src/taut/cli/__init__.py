@@ -20,15 +20,15 @@ __all__ = ["main"]
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with:  taut demo.  Each command has its own --help, with examples.",
+    epilog="To start, run: taut demo. Every command has its own --help with examples.",
 )
 @click.version_option(__version__, prog_name="taut")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Train neural networks whose weights are kept in hand.
+    """Train neural networks with exact regularization and constraints.
 
-    A regularizer (l1, l2, group_lasso, ...) makes weights small or exactly zero; a constraint
-    (non_neg, max_norm, box, ...) keeps them inside a bound, exactly, after every step.
+    Regularizers (l1, l2, group_lasso and others) make weights small or exactly zero. Constraints (non_neg,
+    max_norm, box and others) keep weights within bounds that hold exactly after every training step.
     """
     if os.environ.get("NO_COLOR"):
         ctx.color = False
@@ -40,7 +40,7 @@ def main(ctx: click.Context) -> None:
 
 
 def _show_warnings_as_notes(ctx: click.Context) -> None:
-    """What taut warns a Python user of, such as bounds on norms taken for bounds on values, in one line."""
+    """Print the warnings that taut gives in Python as one line each."""
     before = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
@@ -53,7 +53,7 @@ def _show_warnings_as_notes(ctx: click.Context) -> None:
     ctx.call_on_close(lambda: setattr(warnings, "showwarning", before))
 
 
-for _command in (
+for _one in (
     demo.demo,
     terms_command.terms,
     fit.fit,
@@ -62,4 +62,4 @@ for _command in (
     predict.predict,
     report.report,
 ):
-    main.add_command(_command)
+    main.add_command(_one)

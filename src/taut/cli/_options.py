@@ -1,102 +1,34 @@
-"""Options that several commands share, and values that are more than a word or a number: widths and terms."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from taut._language import TermError, build
+from taut.cli._values import TermOption, Widths
 
 __all__ = [
-    "TermOption",
-    "Widths",
     "choosing_options",
+    "decimal_option",
+    "epochs_option",
+    "file_option",
     "held_out_option",
+    "metric_of",
     "network_options",
+    "separator_option",
     "table_argument",
     "table_options",
     "term_options",
-    "terms_of",
     "training_options",
 ]
 
 Command = Callable[..., Any]
 
-_LAYER = re.compile(r"\s*(\d+)\s*:")
-
-
-class Widths(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # generic only in late versions of click
-    """``64,32``: the hidden layers; ``none`` for a linear model."""
-
-    name = "widths"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        if value.strip().lower() in ("", "0", "none"):
-            return ()
-        parts = [part.strip() for part in value.split(",")]
-        if not all(part.isdecimal() and int(part) > 0 for part in parts):
-            self.fail(
-                f"{value!r}: expected whole numbers above 0 with commas between them, such as 64,32",
-                param,
-                ctx,
-            )
-        return tuple(int(part) for part in parts)
-
-
-class TermOption(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # generic only in late versions of click
-    """A term in the little language of `taut._language`, for every layer or, as ``2:l1=0.1``, for one."""
-
-    name = "term"
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, Any]:
-        if isinstance(value, tuple):
-            return value
-        match = _LAYER.match(value)
-        try:
-            return (int(match[1]) if match else None), build(self.kind, value[match.end() :] if match else value)
-        except TermError as error:
-            self.fail(str(error), param, ctx)
-
-
-_ROLES = (
-    "kernel_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
-)
-
-
-def terms_of(layer: int, layers: int, options: dict[str, Any]) -> dict[str, Any]:
-    """The term arguments of one layer, counted from 1: its own where given, else those for every layer."""
-    chosen: dict[str, Any] = {}
-    for role in _ROLES:
-        flag = "'--" + role.replace("_", "-") + "'"
-        places = [place for place, _ in options.get(role, ())]
-        for place in places:
-            if place is not None and not 1 <= place <= layers:
-                message = f"there is no layer {place}: the network has {layers}, counted from 1"
-                raise click.BadParameter(message, param_hint=flag)
-            if places.count(place) > 1:
-                which = "every layer" if place is None else f"layer {place}"
-                sign = "+" if role.endswith("regularizer") else "&"
-                raise click.BadParameter(f"given twice for {which}; join terms with {sign!r}", param_hint=flag)
-        terms = dict(options.get(role, ()))
-        everywhere = None if role.startswith("activity") and layer == layers > 1 else terms.get(None)
-        chosen[role] = terms.get(layer, everywhere)
-    return chosen
-
-
-# --- options that commands share --------------------------------------------------------------------------------------
+METRICS = {"classification": ("accuracy", "log_loss"), "regression": ("mse", "mae")}
+DEFAULT_METRIC = {"classification": "log_loss", "regression": "mse"}
 
 
 def _all_of(*options: Command) -> Command:
@@ -116,25 +48,41 @@ def _term_option(role: str, kind: str, where: str) -> Command:
         type=TermOption(kind),
         multiple=True,
         metavar="TERM",
-        help=f"{kind.capitalize()} on {where}.",
+        help=f"{kind.capitalize()} for {where}.",
     )
 
 
 table_argument = click.argument("data", type=click.Path(path_type=Path))
 
+separator_option = click.option(
+    "--separator",
+    metavar="CHAR",
+    help="Character between the fields of a CSV file (default: found from the header line).",
+)
+
+
+def decimal_option(default: str) -> Command:
+    return click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        metavar="SIGN",
+        help=f"Decimal sign of a CSV file, '.' or ',' (default: {default}).",
+    )
+
+
 table_options = _all_of(
-    click.option("--target", "-t", required=True, metavar="COLUMN", help="The column to predict."),
+    click.option("--target", "-t", required=True, metavar="COLUMN", help="Column to predict."),
     click.option(
         "--task",
         type=click.Choice(["classification", "regression"]),
         metavar="TASK",
-        help="classification or regression. By default, read off the target.",
+        help="classification or regression (default: found from the values of the target).",
     ),
     click.option(
         "--drop",
         multiple=True,
         metavar="COLUMN",
-        help="A column to leave out, such as an identifier. May be repeated.",
+        help="Column to leave out, for example an identifier. Can be repeated.",
     ),
     click.option(
         "--max-levels",
@@ -142,14 +90,16 @@ table_options = _all_of(
         metavar="N",
         default=50,
         show_default=True,
-        help="The most levels of a text column with a feature each.",
+        help="Largest number of features made of one text column. The most frequent values get one feature each, the "
+        "others share one.",
     ),
-    click.option("--separator", metavar="CHAR", help="Between the fields of a CSV. By default, read off its header."),
+    separator_option,
+    decimal_option("found for each column"),
     click.option(
         "--seed",
         type=click.IntRange(0),
         metavar="N",
-        help="Of the split, the weights and the order. By default drawn, and printed.",
+        help="Random seed for the split, initial weights and shuffling (random, and printed, if not given).",
     ),
 )
 
@@ -160,16 +110,22 @@ network_options = _all_of(
         default="64",
         show_default=True,
         metavar="WIDTHS",
-        help="Units of the hidden layers: 64,32; none for a linear model.",
+        help="Number of units of each hidden layer, for example 64,32; none for a linear model.",
     ),
-    click.option("--activation", metavar="NAME", default="relu", show_default=True, help="Of the hidden layers."),
+    click.option(
+        "--activation",
+        metavar="NAME",
+        default="relu",
+        show_default=True,
+        help="Activation function of the hidden layers.",
+    ),
 )
 
 term_options = _all_of(
-    _term_option("kernel", "regularizer", "the kernel of every layer"),
+    _term_option("kernel", "regularizer", "the kernel (weight matrix) of every layer"),
     _term_option("bias", "regularizer", "the bias of every layer"),
     _term_option("activity", "regularizer", "the outputs of the hidden layers"),
-    _term_option("kernel", "constraint", "the kernel of every layer"),
+    _term_option("kernel", "constraint", "the kernel (weight matrix) of every layer"),
     _term_option("bias", "constraint", "the bias of every layer"),
 )
 
@@ -181,9 +137,35 @@ training_options = _all_of(
         show_default=True,
         help="sgd, adam, adamw, rmsprop or adagrad.",
     ),
-    click.option("--learning-rate", type=float, metavar="RATE", help="By default, the optimizer's own."),
-    click.option("--batch-size", type=click.IntRange(1), metavar="N", default=32, show_default=True),
+    click.option("--learning-rate", type=float, metavar="RATE", help="Learning rate (default: the optimizer's own)."),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1),
+        metavar="N",
+        default=32,
+        show_default=True,
+        help="Number of rows in one training step. A table with fewer rows is one batch.",
+    ),
+    click.option(
+        "--class-weight",
+        "class_weight",
+        multiple=True,
+        metavar="LABEL=W",
+        help="Weight of the rows of one class in training, for example rare=10; other classes have weight 1. Can be "
+        "repeated. balanced gives each class the same total weight.",
+    ),
 )
+
+
+def epochs_option(default: int) -> Command:
+    return click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        metavar="N",
+        default=default,
+        show_default=True,
+        help="Number of passes over the training rows.",
+    )
 
 
 def held_out_option(share: float, text: str, *, low_open: bool) -> Command:
@@ -198,22 +180,49 @@ def held_out_option(share: float, text: str, *, low_open: bool) -> Command:
     )
 
 
+def file_option(name: str, text: str) -> Command:
+    return click.option(name, type=click.Path(path_type=Path), metavar="FILE", help=text)
+
+
 def choosing_options(*, strengths: int, folds: int, rule: str) -> Command:
     """How a strength is chosen, with these defaults."""
 
-    def count(name: str, least: int, default: int) -> Command:
-        return click.option(name, type=click.IntRange(least), metavar="N", default=default, show_default=True)
+    def count(name: str, least: int, default: int, text: str) -> Command:
+        kind = click.IntRange(least)
+        return click.option(name, type=kind, metavar="N", default=default, show_default=True, help=text)
 
     return _all_of(
-        count("--strengths", 1, strengths),
-        count("--folds", 2, folds),
-        count("--seeds", 1, 1),
+        count("--strengths", 1, strengths, "Number of strengths to try, from the largest useful one downwards."),
+        count("--folds", 2, folds, "Number of folds of the training rows for cross-validation."),
+        count("--seeds", 1, 1, "Number of random seeds to train every network with; their scores are averaged."),
+        click.option(
+            "--metric",
+            type=click.Choice([*METRICS["classification"], *METRICS["regression"]]),
+            metavar="METRIC",
+            help="Score by which strengths are chosen: accuracy or log_loss for classification, mse or mae for "
+            "regression (default: log_loss or mse).",
+        ),
         click.option(
             "--rule",
             type=click.Choice(["max", "one_se"]),
             metavar="RULE",
             default=rule,
             show_default=True,
-            help="max: the best mean score. one_se: the simplest within one standard error of it.",
+            help="max: the strength with the best mean score. one_se: the simplest model whose mean score is within one "
+            "standard error of the best.",
         ),
     )
+
+
+def metric_of(task: str, metric: str | None) -> str:
+    """The score to choose by.
+
+    Raises:
+        click.BadParameter: it is one of the other task.
+    """
+    if metric is None:
+        return DEFAULT_METRIC[task]
+    if metric not in METRICS[task]:
+        message = f"{metric} is not a score of {task}; expected {' or '.join(METRICS[task])}."
+        raise click.BadParameter(message, param_hint="'--metric'")
+    return metric

@@ -73,20 +73,20 @@ def _test(now: Outcome, bare: Outcome) -> str:
 
 def _noise(now: Outcome, bare: Outcome) -> str:
     change = now.noisy - bare.noisy
-    return f"under noise it is {_points(change)} {'better' if change > 0 else 'worse'} than bare"
+    return f"under noise the accuracy is {_points(change)} {'higher' if change > 0 else 'lower'} than without a term"
 
 
 def _bare(now: Outcome, bare: Outcome) -> str:
     return (
-        f"nothing holds the weights: {now.zeros} of {now.weights} are zero, the longest unit reaches "
+        f"without a term, {now.zeros} of {now.weights} weights are zero, the largest unit norm is "
         f"{now.largest_norm:.2f}, and test accuracy is {_points(now.gap)} "
-        f"{'below' if now.gap > 0 else 'above'} training."
+        f"{'below' if now.gap > 0 else 'above'} training accuracy."
     )
 
 
 def _l2(now: Outcome, bare: Outcome) -> str:
     return (
-        "pulls on every weight in proportion to its size: their mean magnitude goes from "
+        "shrinks every weight in proportion to its size: the mean magnitude goes from "
         f"{bare.typical:.3f} to {now.typical:.3f}, with {_count(now.zeros, 'exact zero')}; "
         f"{_noise(now, bare)}."
     )
@@ -94,8 +94,8 @@ def _l2(now: Outcome, bare: Outcome) -> str:
 
 def _l1(now: Outcome, bare: Outcome) -> str:
     return (
-        f"pulls on every weight alike, so small ones end at exactly 0: {now.zeros} of {now.weights}, and "
-        f"{now.ignored} of {now.inputs} pixels with all of theirs; {_test(now, bare)}."
+        f"shrinks every weight by the same amount, so that small ones become exactly 0: {now.zeros} of {now.weights}; "
+        f"{now.ignored} of {now.inputs} pixels have only zero weights; {_test(now, bare)}."
     )
 
 
@@ -103,31 +103,33 @@ def _group(now: Outcome, bare: Outcome) -> str:
     used = now.kernel[np.any(now.kernel != 0, axis=1)]
     kept = float(np.mean(used != 0)) if used.size else 0.0
     return (
-        f"keeps or drops a pixel as a whole: {now.ignored} of {now.inputs} are ignored, and of the weights "
-        f"from the others {kept:.0%} are in use; {_test(now, bare)}."
+        f"keeps or drops all weights of a pixel together: {now.ignored} of {now.inputs} pixels are not used, and of the "
+        f"weights of the others {kept:.0%} are not zero; {_test(now, bare)}."
     )
 
 
 def _bias(now: Outcome, bare: Outcome) -> str:
     return (
-        f"acts on the {now.biases} biases and on nothing else: {now.bias_zeros} are exactly 0 (bare: "
+        f"acts only on the {now.biases} biases: {now.bias_zeros} are exactly 0 (without a term: "
         f"{bare.bias_zeros}); {_test(now, bare)}."
     )
 
 
 def _activity(now: Outcome, bare: Outcome) -> str:
     return (
-        "penalises what the hidden layer puts out, not its weights: its mean output goes from "
-        f"{bare.activity:.2f} to {now.activity:.2f}, and {now.quiet:.0%} of it is exactly 0 (bare: "
+        "penalizes the outputs of the hidden layer, not its weights: the mean output goes from "
+        f"{bare.activity:.2f} to {now.activity:.2f}, and {now.quiet:.0%} of the outputs are exactly 0 (without a term: "
         f"{bare.quiet:.0%}); {_test(now, bare)}."
     )
 
 
 def _max_norm(now: Outcome, bare: Outcome) -> str:
     dark = now.dark_zeros > now.zeros / 2
-    aside = f"; {now.zeros} gave way to exactly 0, most of them from pixels never lit in training" if dark else ""
+    aside = (
+        f"; {now.zeros} weights are exactly 0, most of them of pixels that are 0 in all training images" if dark else ""
+    )
     return (
-        f"no unit's incoming weights are longer than {now.largest_norm:.6g} (bare: "
+        f"the norm of the incoming weights of each unit is at most {now.largest_norm:.6g} (without a term: "
         f"{bare.largest_norm:.2f}){aside}; {_noise(now, bare)}."
     )
 
@@ -135,27 +137,27 @@ def _max_norm(now: Outcome, bare: Outcome) -> str:
 def _box(now: Outcome, bare: Outcome) -> str:
     edge = float(np.mean((now.kernel == now.smallest) | (now.kernel == now.largest)))
     return (
-        f"every weight lies in [{now.smallest:.6g}, {now.largest:.6g}] (bare: [{bare.smallest:.2f}, "
-        f"{bare.largest:.2f}]), {edge:.0%} of the first kernel on an edge of it; {_noise(now, bare)}."
+        f"every weight is in [{now.smallest:.6g}, {now.largest:.6g}] (without a term: [{bare.smallest:.2f}, "
+        f"{bare.largest:.2f}]), and {edge:.0%} of the first kernel are equal to a bound; {_noise(now, bare)}."
     )
 
 
 def _non_neg(now: Outcome, bare: Outcome) -> str:
     return (
-        f"the smallest weight is {_exact(now.smallest)}: a pixel can speak for a unit, never against it; "
-        f"{now.zeros} of {now.weights} weights rest at exactly 0, and {_test(now, bare)}."
+        f"no weight is negative, the smallest is {_exact(now.smallest)}; "
+        f"{now.zeros} of {now.weights} weights are exactly 0, and {_test(now, bare)}."
     )
 
 
 def _both_at_once(now: Outcome, bare: Outcome) -> str:
     return (
-        f"only positive weights, and only those that earn their keep: {1 - now.zeros / now.weights:.0%} of "
-        f"all, on {now.inputs - now.ignored} of {now.inputs} pixels; {_test(now, bare)}."
+        f"no weight is negative, and {1 - now.zeros / now.weights:.0%} of all weights are not zero; they use "
+        f"{now.inputs - now.ignored} of {now.inputs} pixels; {_test(now, bare)}."
     )
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number or 'not one'} {what}{'s' if number > 1 else ''}"
+    return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
 
 
 def _exact(value: float) -> str:

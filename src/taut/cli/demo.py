@@ -1,4 +1,4 @@
-"""`taut demo`: one network on real data with each kind of term, in a table, in words, in a picture."""
+"""`taut demo`: one network on real data with each kind of term, as a table, in words and as a picture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from taut._extras import require
 from taut.cli._command import Command, heading
+from taut.cli._options import epochs_option
 from taut.cli._studies import STUDIES, Outcome, Study
 from taut.report import accuracy_under_noise, ignored_inputs, text_table, weight_row
 from taut.tables import Target, hold_out
@@ -31,7 +32,7 @@ Examples:
 
 @click.command(
     cls=Command,
-    short_help="One network on real data with each kind of term: numbers, words, a picture.",
+    short_help="Train one network on real data with each kind of term and compare them.",
     epilog=EXAMPLES,
 )
 @click.option(
@@ -41,28 +42,30 @@ Examples:
     show_default=True,
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where the picture, demo.png, goes.",
+    help="Directory for the picture, demo.png.",
 )
-@click.option("--epochs", type=click.IntRange(1), metavar="N", default=60, show_default=True)
+@epochs_option(60)
 @click.option(
     "--seed",
     type=click.IntRange(0),
     metavar="N",
     default=0,
     show_default=True,
-    help="Of the split, the weights, the order and the noise.",
+    help="Random seed for the split, initial weights, shuffling and noise.",
 )
 def demo(out: Path, epochs: int, seed: int) -> None:
-    """Train one network on scikit-learn's digits with each kind of term, and show what each did.
+    """Train one network on scikit-learn's digits with each kind of term, and show the effect of each.
 
-    1797 images of 8 × 8 pixels, half of them held out. Nothing is downloaded.
+    The data are 1797 images of 8 × 8 pixels; half of them are held out for the test. Nothing is downloaded.
     """
     started = time.perf_counter()
     x, y = _digits()
     train, test = hold_out(Target("digit", "classification", tuple(range(10))), y, TEST, seed)
     click.secho("Digits", bold=True, nl=False)
     click.echo(f": {len(train)} images to train on, {len(test)} to test; Dense(64, relu) → Dense(10, softmax),")
-    click.echo(f"Adam, {epochs} epochs, seed {seed}. All start from the same weights and see the same order.")
+    click.echo(
+        f"Adam, {epochs} epochs, seed {seed}. All start from the same weights and see the rows in the same order."
+    )
 
     outcomes: list[Outcome] = []
     with click.progressbar(STUDIES, label="training", item_show_func=lambda s: s.name if s else "") as studies:
@@ -70,11 +73,11 @@ def demo(out: Path, epochs: int, seed: int) -> None:
             outcomes.append(_run(study, x, y, train, test, epochs, seed))
     click.echo()
     click.echo(_table(outcomes))
-    click.echo(f"gap: train − test. under noise: test accuracy, noise of {NOISE} on every pixel, mean of 5 draws.")
+    click.echo(f"gap: train − test. under noise: test accuracy with noise of {NOISE} on every pixel, mean of 5 draws.")
     chance = 1.4 * float(np.sqrt(outcomes[0].test * (1 - outcomes[0].test) / len(test)))  # of a difference
-    click.echo(f"one split, one seed: differences in test accuracy below {chance:.1%} may well be chance")
+    click.echo(f"One split and one seed: differences in test accuracy below {chance:.1%} may be due to chance.")
 
-    heading("What each term did")
+    heading("The effect of each term")
     wide = max(len(study.name) for study in STUDIES)
     for study, outcome in zip(STUDIES, outcomes, strict=True):
         text = study.says(outcome, outcomes[0])
@@ -86,7 +89,7 @@ def demo(out: Path, epochs: int, seed: int) -> None:
     picture = out / "demo.png"
     _draw(outcomes, epochs, picture)
     click.echo()
-    click.echo(f"The weights behind these numbers: {click.style(str(picture), bold=True)}")
+    click.echo(f"Picture of the weights: {click.style(str(picture), bold=True)}")
     click.echo(f"{time.perf_counter() - started:.0f} s in all")
 
 

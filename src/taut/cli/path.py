@@ -1,4 +1,4 @@
-"""`taut path`: a table, a target and a term without its number in; the number, and the network at it, out."""
+"""`taut path`: finds the strength of a term by cross-validation on a table, and trains the network with it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from typing import Any
 import click
 
 from taut._language import TermError, build
-from taut.cli._command import Command, check_out, heading, note, replace_file
+from taut.cli._command import Command, check_out, heading, keep, note, replace_file, write_files
 from taut.cli._network import network, rows_of
 from taut.cli._options import (
     choosing_options,
+    epochs_option,
+    file_option,
     held_out_option,
+    metric_of,
     network_options,
     table_argument,
     table_options,
     term_options,
     training_options,
 )
-from taut.cli._scores import guess, score, show
+from taut.cli._scores import guess, held_out
 from taut.cli._training import record
 
 __all__ = ["VaryOption", "path"]
@@ -35,23 +38,29 @@ Examples:
   taut path wine.csv --target quality --vary "kernel:max_norm=*" --kernel-regularizer l2=0.001
 
 \b
---vary WHERE:TERM: where is a parameter (dense/kernel), a pattern (*/kernel), a role (kernel, bias) or a
-layer's output (dense/activity); in the term * stands for the number that is looked for. Terms are
-written as in `taut fit --help`. The rows that are held out touch neither training nor the choice.
+--vary WHERE:TERM: WHERE is a parameter (dense/kernel), a pattern (*/kernel), a role (kernel, bias) or the
+output of a layer (dense/activity). In TERM, * stands for the number to find. Terms are written as in
+`taut fit --help`. Held-out rows are used neither for training nor for the choice.
+
+\b
+Ctrl-C ends the training early: the choice is made from the results up to the last full epoch.
 """
 
 SECTIONS = {
-    "What is looked for": ("vary", "strengths", "folds", "seeds", "rule", "by", "debias"),
-    "The table": ("target", "task", "drop", "max_levels", "separator"),
+    "The search": ("vary", "strengths", "folds", "seeds", "metric", "rule", "by", "debias"),
+    "The table": ("target", "task", "drop", "max_levels", "separator", "decimal"),
     "The network": ("hidden", "activation"),
-    "Terms beside it": (
+    "Other terms": (
         "kernel_regularizer",
         "bias_regularizer",
         "activity_regularizer",
         "kernel_constraint",
         "bias_constraint",
     ),
-    "Training": ("optimizer", "learning_rate", "epochs", "batch_size", "test_fraction", "seed"),
+    "Training": (
+        *("optimizer", "learning_rate", "epochs", "batch_size", "class_weight"),
+        *("test_fraction", "seed"),
+    ),
     "The result": ("out", "html", "plot", "csv"),
 }
 
@@ -83,13 +92,9 @@ class VaryOption(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
         self.fail(f"as a regularizer: {found[0]}\nas a constraint: {found[1]}", param, ctx)
 
 
-def _file(name: str, text: str) -> Any:
-    return click.option(name, type=click.Path(path_type=Path), metavar="FILE", help=text)
-
-
 @click.command(
     cls=Command,
-    short_help="Find a term's strength on a table, by folds, and save the network at it.",
+    short_help="Find the best strength of a term by cross-validation, and save the network.",
     epilog=EXAMPLES,
     sections=SECTIONS,
 )
@@ -100,33 +105,34 @@ def _file(name: str, text: str) -> Any:
     type=VaryOption(),
     multiple=True,
     metavar="WHERE:TERM",
-    help='What is varied; repeated, a grid. By default "kernel:l1=*".',
+    help='Term whose number is varied, and where it acts; repeat the option for a grid. Default: "kernel:l1=*".',
 )
 @choosing_options(strengths=32, folds=5, rule="one_se")
 @click.option(
     "--by",
     type=click.Choice(["inputs", "zeros", "strength"]),
     metavar="WHAT",
-    help="What simpler means: inputs, zeros or strength.",
+    help="What simplest means in the rule one_se: the fewest inputs, the most zeros, or the largest strength (default: "
+    "the first of inputs, zeros and strength that differs between strengths).",
 )
-@click.option("--debias", is_flag=True, help="Train once more on the kept weights without the term.")
+@click.option("--debias", is_flag=True, help="After the choice, train the nonzero weights once more without the term.")
 @click.option(
     "--out",
     "-o",
     default="model.taut",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="The model file; replaced whole, or not at all.",
+    help="File to save the model to. An existing file is replaced only when the new one is complete.",
 )
-@_file("--html", "A page with a slider over the strength.")
-@_file("--plot", "A picture of the path, PNG, SVG or PDF.")
-@_file("--csv", "The table, as CSV.")
+@file_option("--html", "Write an HTML page with a slider for the strength.")
+@file_option("--plot", "Write a picture of the path: PNG, SVG or PDF.")
+@file_option("--csv", "Write the table of strengths and scores as CSV.")
 @table_options
 @network_options
 @term_options
 @training_options
-@click.option("--epochs", type=click.IntRange(1), metavar="N", default=60, show_default=True)
-@held_out_option(0.2, "Rows held out for the score at the end; 0 holds out none.", low_open=False)
+@epochs_option(60)
+@held_out_option(0.2, "Share of the rows that is held out to test the chosen model; 0 holds out none.", low_open=False)
 def path(
     data: Path,
     target: str,
@@ -135,31 +141,28 @@ def path(
     html: Path | None,
     plot: Path | None,
     csv: Path | None,
-    task: Any,
-    drop: tuple[str, ...],
-    seed: int | None,
-    test_fraction: float,
-    max_levels: int,
-    separator: str | None,
     **options: Any,
 ) -> None:
-    """Find how strong a term should be, on a table, and save the network at that strength.
+    """Find the best strength of a term by cross-validation on a table (CSV or Parquet).
 
-    Every strength is trained on every fold, side by side in one program. Rows that are held out for
-    the final score touch neither the training nor the choice.
+    All strengths are trained on all folds at once. Then the network is trained with the chosen strength
+    and saved. The held-out rows are used neither for training nor for the choice, only for the final test.
     """
     for file, flag in ((out, "--out"), (html, "--html"), (plot, "--plot"), (csv, "--csv")):
         if file is not None:
             check_out(file, data, hint=f"'{flag}'")
-    rows = rows_of(data, target, task, drop, seed, test_fraction, max_levels, separator)
+    rows = rows_of(data, target, **options)
+    metric, folds = metric_of(rows.target.task, options["metric"]), rows.folds(options["folds"])
+    weights = rows.class_weight(options["class_weight"])
     rows.introduce()
-    model = network(rows.x.shape[1], rows.target, rows.seed, **options)
+    model = network(rows, **options)
 
     import taut
 
     varied = dict(vary) or dict([VaryOption().convert("kernel:l1=*", None, None)])
     if len(varied) < len(vary):
-        raise click.BadParameter("one place is given twice; join the terms with '+' or '&'", param_hint="'--vary'")
+        message = "the same place is given twice; join the terms with '+' or '&'"
+        raise click.BadParameter(message, param_hint="'--vary'")
     heading("Path")
     found = taut.path(
         model,
@@ -167,49 +170,49 @@ def path(
         rows.labels(rows.train),
         varied,
         options["strengths"],
-        options["folds"],
+        folds,
         options["seeds"],
         options["epochs"],
         options["batch_size"],
+        metric=metric,
+        class_weight=weights,
         seed=rows.seed,
         verbose=1 if sys.stderr.isatty() else 0,
     )
     click.echo(str(found.table()))
     if found.interrupted:
-        note(f"interrupted after {found.epochs} epochs; what follows is of those")
+        note(f"interrupted after {found.epochs} of {options['epochs']} epochs; the results are those up to then")
 
     best, point = found.best(), found.best(options["rule"], options["by"])
     heading("Choice")
     click.echo(f"best mean   {best}")
     click.echo(f"{options['rule']:<11} {point}")
-    net = found.refit(point, debias=options["debias"])
-    result = None
-    if len(rows.test):
-        heading("Held out")
-        aim, y = rows.target, rows.y
-        result = score(aim, net.predict(rows.x[rows.test]), y[rows.test], guess(aim, y[rows.train]))
-        click.echo(f"{len(rows.test)} rows that neither training nor choice saw")
-        click.echo(show(aim, result))
-    else:
-        note("no rows were held out, so there is no honest score; --test-fraction 0.2 holds out a fifth")
-
+    # Before the last training: if that is interrupted, these are there.
+    complete = write_files(
+        (html, found.to_html, "page with a slider for the strength"),
+        (plot, found.plot, "picture of the path"),
+        (csv, lambda file: replace_file(file, found.table().to_polars().write_csv), "table of strengths and scores"),
+    )
+    try:
+        net = found.refit(point, debias=options["debias"])
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            "interrupted while the network was trained with the chosen strength, so no model was saved. The choice "
+            "above is complete: taut fit trains the network with that strength."
+        ) from None
+    baseline = guess(rows.target, rows.y[rows.train])
+    result = held_out(net, rows, baseline, "used neither for training nor for the choice")
     history = net.history
     training = record(history, rows.target, rows.seed, len(rows.train), {**options, "settle": 0})
     net.metadata["table"] = rows.schema.to_dict()
     net.metadata["columns"] = list(rows.schema.feature_names)  # by which taut.compact names the inputs it keeps
-    net.metadata["training"] = {**training, "score": result}
-    net.save(out)
+    named = None if weights is None else {str(rows.target.labels[i]): weight for i, weight in weights.items()}
+    net.metadata["training"] = {**training, "class_weight": named, "baseline": baseline, "score": result}
+    saved, wanted = keep(out, net.save, data)
     click.echo()
-    click.secho(f"Saved {out}", bold=True)
-    if html is not None:
-        found.to_html(html)
-        click.echo(f"  {html}: a page with a slider over the strength")
-    if plot is not None:
-        found.plot(plot)
-        click.echo(f"  {plot}: the picture")
-    if csv is not None:
-        replace_file(csv, lambda file: found.table().to_polars().write_csv(file))
-        click.echo(f"  {csv}: the table")
+    click.secho(f"Saved {saved}", bold=True)
+    if not (wanted and complete):
+        raise click.exceptions.Exit(1)
 
 
 def _named(rows: Any, which: Any) -> Any:

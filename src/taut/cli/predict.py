@@ -11,7 +11,8 @@ import numpy as np
 
 from taut._extras import require
 from taut.cli._command import Command, check_out, note, replace_file
-from taut.cli._scores import score, show
+from taut.cli._options import decimal_option, separator_option
+from taut.cli._scores import guess, score, show
 from taut.tables import Table, TableError, TableSchema, Target, read_table
 
 __all__ = ["load", "predict"]
@@ -19,30 +20,33 @@ __all__ = ["load", "predict"]
 EXAMPLES = """
 \b
 Examples:
-  taut predict model.taut new.csv                        to the screen, or to a pipe
+  taut predict model.taut new.csv                        prints to the screen or a pipe
   taut predict model.taut new.csv --out predictions.csv
   taut predict model.taut new.parquet --proba --out predictions.parquet
 
-The table needs the columns that the model was trained on, in any order. If it has the target's
-column too, the predictions are scored against it.
+The table must have the columns that the model was trained on, in any order. If it also has the
+target column, the predictions are scored against it. Columns are read as in training; --decimal
+is for a file that was written with another decimal sign.
 """
 
 
-@click.command(cls=Command, short_help="Predict for the rows of a table.", epilog=EXAMPLES)
+@click.command(cls=Command, short_help="Predict the target for the rows of a table.", epilog=EXAMPLES)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path),
-    help="Where to: .csv or .parquet. By default, the screen, as CSV.",
+    metavar="FILE",
+    help="File to write, .csv or .parquet (default: print as CSV).",
 )
 @click.option("--proba", is_flag=True, help="Add the probability of each class.")
-@click.option("--separator", metavar="CHAR", help="Between the fields of a CSV. By default, read off its header.")
-def predict(model: Path, data: Path, out: Path | None, proba: bool, separator: str | None) -> None:
-    """Predict the target for each row of a table, CSV or Parquet.
+@separator_option
+@decimal_option("as in training")
+def predict(model: Path, data: Path, out: Path | None, proba: bool, separator: str | None, decimal: str | None) -> None:
+    """Predict the target for each row of a table (CSV or Parquet).
 
-    The output has one row for each row of the table, in its order.
+    The output has one row for each row of the table, in the same order.
     """
     if out is not None:
         check_out(out, model, data)
@@ -50,8 +54,8 @@ def predict(model: Path, data: Path, out: Path | None, proba: bool, separator: s
             raise click.BadParameter(f"{out.name}: expected a name that ends in .csv or .parquet", param_hint="'--out'")
     network, schema, aim = load(model)
     if proba and aim.task == "regression":
-        raise click.UsageError(f"--proba is for classes; {model.name} predicts a number, {aim.name!r}.")
-    table = read_table(data, separator)
+        raise click.UsageError(f"--proba is for classification; {model.name} predicts a number, {aim.name!r}.")
+    table = read_table(data, separator, decimal)
     notes: list[str] = []
     x = schema.transform(table, notes)
     outputs = np.asarray(network.predict(x, verbose=0))
@@ -79,7 +83,7 @@ def load(path: Path) -> tuple[Any, TableSchema, Target]:
     network = taut.load_model(path)
     if "table" not in network.metadata:
         raise TableError(
-            f"{path.name} was saved from Python and does not know the columns of a table. Train it with "
+            f"{path.name} was saved from Python, without a description of the columns of a table. Train it with "
             f"taut fit, or predict in Python: taut.load_model({path.name!r}).predict(x)."
         )
     schema = TableSchema.from_dict(network.metadata["table"])
@@ -103,14 +107,20 @@ def _frame(aim: Target, outputs: np.ndarray, proba: bool) -> Any:
 def _score_if_known(network: Any, aim: Target, table: Table, outputs: np.ndarray) -> None:
     if aim.name not in table.columns:
         return
-    trained = network.metadata.get("training", {}).get("score") or {}
     try:
         y = aim.encode(table)
     except TableError as error:
         note(f"not scored: {error}")
         return
-    constant = trained.get("constant", aim.mean if aim.task == "regression" else None)
-    if constant is None:
-        constant = float(np.bincount(y).argmax())
     click.echo(f"scored against the {len(y)} values of {aim.name!r} in {table.source}:", err=True)
-    click.echo(show(aim, score(aim, outputs, y, constant)), err=True)
+    click.echo(show(aim, score(aim, outputs, y, _baseline(network, aim, y))), err=True)
+
+
+def _baseline(network: Any, aim: Target, y: np.ndarray) -> dict[str, Any]:
+    """What `guess` said in training; for older files as far as it is known, and else of these rows."""
+    training = network.metadata.get("training")
+    training = training if isinstance(training, dict) else {}
+    for known in (training.get("baseline"), training.get("score")):
+        if isinstance(known, dict) and isinstance(known.get("constant"), float):
+            return known
+    return {"constant": aim.mean} if aim.task == "regression" else guess(aim, y)

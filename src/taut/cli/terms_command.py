@@ -35,11 +35,11 @@ HEADINGS = {
 _INDENT = 24
 
 
-@click.command(cls=Command, short_help="Every term, and when to use it.", epilog=EXAMPLES)
+@click.command(cls=Command, short_help="List all regularizers and constraints, and when to use them.", epilog=EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[TERM]...")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def terms(names: tuple[str, ...], as_json: bool) -> None:
-    """List the catalogue of terms by family, or say everything about the terms that are named."""
+    """List all terms (regularizers and constraints), or show all details of the terms that are named."""
     entries = list(catalogue.ENTRIES) if not names else [entry for name in names for entry in _find(name)]
     if as_json:
         click.echo(json.dumps([_facts(entry) for entry in entries], indent=1, ensure_ascii=False))
@@ -73,7 +73,7 @@ def _list(entries: list[Entry]) -> None:
             name = identifiers.snake_case(entry.name)
             click.echo(_wrapped(f"    {name}", entry.use))
     click.echo()
-    click.echo("taut terms NAME says more: its formula, how it acts, an example, its names elsewhere.")
+    click.echo("taut terms NAME shows the formula, how the term acts, an example, and its names in other libraries.")
 
 
 def _show(entry: Entry) -> None:
@@ -105,17 +105,17 @@ def _facts(entry: Entry) -> dict[str, Any]:
 
 
 def _properties(entry: Entry) -> Iterator[tuple[str, str]]:
-    """What the class says of itself, in words."""
+    """The properties of the class, in words."""
     cls = entry.cls
     if entry.kind == "regularizer":
         yield "scale", _scale(entry)
         if isinstance(cls.smooth, bool):
-            yield "shape", f"{'smooth' if cls.smooth else 'with a kink'}, {_convex(cls)}"
+            yield "shape", f"{'smooth' if cls.smooth else 'not smooth'}, {_convex(cls)}"
             yield "acts", _acts(cls)
         else:
             yield (
                 "acts",
-                "as its parts do: by proximal steps if one of them has a kink and all of them have a step together",
+                "like its parts: by proximal steps if one of them is not smooth and their joint step is known",
             )
     else:
         yield "acts", _projects(cls)
@@ -132,30 +132,30 @@ def _properties(entry: Entry) -> Iterator[tuple[str, str]]:
 def _scale(entry: Entry) -> str:
     names = {field.name for field in dataclasses.fields(entry.cls)}
     if entry.family == "activities":
-        return "as the formula says, then divided by the batch size, as every activity penalty is in Keras"
+        return "as in the formula, divided by the batch size, like every activity penalty in Keras"
     if "scale_by_size" in names:
-        return "as the formula says; scale_by_size=True multiplies by the square root of a group's size"
-    return "as the formula says: a sum over the weights, not a mean, and no ½ that is not written"
+        return "as in the formula; scale_by_size=True multiplies by the square root of the size of a group"
+    return "as in the formula: a sum over the weights, not a mean, without a factor ½ unless it is written"
 
 
 def _acts(cls: Any) -> str:
     if cls.smooth:
         return "by its gradient" + ("; .acting('proximal') on request" if cls.has_prox else "")
     if not cls.has_prox:
-        return "by its gradient (no exact proximal map is known), so its zeros are small numbers"
+        return "by its gradient (no exact proximal map is known), so weights become small, not exactly zero"
     one_step = getattr(cls, "metric", True) == "group"
-    tail = "with one step a group, the smallest" if one_step else "in the optimizer's own metric"
-    return f"by exact proximal steps after the optimizer's, {tail}"
+    tail = "with one step size per group, the smallest" if one_step else "with the optimizer's scaling of each weight"
+    return f"by exact proximal steps after each step of the optimizer, {tail}"
 
 
 def _projects(cls: Any) -> str:
     if not isinstance(cls.convex, bool) or not isinstance(cls.metric, bool):
-        return "the nearest point after every optimizer step, as its parts allow"
+        return "projects to the nearest point after every optimizer step, if its parts allow it"
     if cls.separable is True:
-        return "the nearest point after every optimizer step: entry by entry, the same in every metric"
+        return "projects to the nearest point after every optimizer step, each weight on its own"
     if not cls.convex or not cls.metric:
-        return "the nearest point (Euclidean) after every optimizer step"
-    return "the nearest point after every optimizer step, in the optimizer's own metric"
+        return "projects to the nearest point (Euclidean distance) after every optimizer step"
+    return "projects to the nearest point after every optimizer step, with the optimizer's scaling of each weight"
 
 
 def _convex(cls: Any) -> str:

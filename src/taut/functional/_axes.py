@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from taut.layouts._fan_in import FanIn
+
 Axes: TypeAlias = int | Sequence[int] | None
 
 
@@ -40,12 +42,23 @@ def resolve(axis: Axes, fan_in: Axes, shape: Sequence[int]) -> tuple[int, ...]:
     return axes
 
 
-def input_groups(fan_in: Axes, shape: Sequence[int]) -> tuple[int, ...]:
-    """The axes of one *input*'s weights: every axis but the input axis, which is the last of the fan-in.
+def input_groups(fan_in: Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
+    """The axes of one *input*'s weights: every axis but the input axis, which is the last of a plain fan-in.
+
+    None where no axes of the array as it is say it.
 
     >>> input_groups(None, (10, 4)), input_groups(None, (3, 3, 8, 16))
     ((1,), (0, 1, 3))
     """
+    if isinstance(fan_in, FanIn):
+        return fan_in.by_input if fan_in.unpacked == tuple(shape) else None
     axes = resolve(None, fan_in, shape)
     source = axes[-1] if axes else -1
     return tuple(a for a in range(len(shape)) if a != source)
+
+
+def filter_groups(fan_in: Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
+    """The axes of one unit's weights for one input: the fan-in but the input axis; None as in `input_groups`."""
+    if isinstance(fan_in, FanIn):
+        return fan_in.by_filter if fan_in.unpacked == tuple(shape) else None
+    return resolve(None, fan_in, shape)[:-1]

@@ -7,6 +7,7 @@ made the array in hand.
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any, TypeAlias
 
@@ -44,10 +45,15 @@ def namespace(*arrays: Any) -> Namespace:
         return xp
     for a in arrays:
         if not isinstance(a, (np.ndarray, np.generic, float, int, list, tuple, type(None))):
-            return array_api_compat.array_namespace(a)
+            return namespace(a.value) if _is_variable(a) else array_api_compat.array_namespace(a)
     import array_api_compat.numpy as xp
 
     return xp
+
+
+def _is_variable(a: Any) -> bool:
+    """Whether ``a`` is a Keras variable, which names its dtype by a string."""
+    return isinstance(getattr(a, "dtype", None), str) and hasattr(a, "value")
 
 
 def shape_of(w: Any) -> tuple[int, ...]:
@@ -57,6 +63,8 @@ def shape_of(w: Any) -> tuple[int, ...]:
 
 def real(xp: Namespace, w: Any) -> Array:
     """``w`` as a real floating-point array; integers, booleans and complex numbers are refused."""
+    if _is_variable(w):
+        w = w.value
     if not hasattr(w, "dtype"):
         w = np.asarray(w, dtype=np.float64) if xp.__name__.endswith("numpy") else xp.asarray(w)
     dtype = w.dtype
@@ -71,25 +79,28 @@ def real(xp: Namespace, w: Any) -> Array:
     return xp.asarray(w) if isinstance(w, (np.ndarray, np.generic)) else w
 
 
-def where_nan(w: Any) -> tuple[int, tuple[int, ...]] | None:
-    """How many entries of a concrete array are NaN, and where the first one is; None if there are none.
+def readable(w: Any) -> bool:
+    """Whether an array's values can be looked at without waiting for a device.
 
-    Nothing is known, and None is the answer, of a tracer, under torch.compile and torch.func, and of an array in a
-    device's own memory, which would have to be waited for.
+    Not of a tracer, under torch.compile and torch.func, nor of an array in a device's own memory.
     """
     if is_jax(w):
         if isinstance(w, sys.modules["jax"].core.Tracer) or not w.is_fully_addressable:
-            return None
-        if any(device.platform != "cpu" for device in w.devices()):
-            return None
-    elif is_torch(w):
+            return False
+        return all(device.platform == "cpu" for device in w.devices())
+    if is_torch(w):
         torch = sys.modules["torch"]
-        if (
-            torch.compiler.is_compiling()
-            or w.device.type != "cpu"
-            or torch._C._functorch.is_functorch_wrapped_tensor(w)
-        ):
-            return None
+        compiled = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(w)
+        return not compiled and w.device.type == "cpu"
+    return True
+
+
+def where_nan(w: Any) -> tuple[int, tuple[int, ...]] | None:
+    """How many entries of a `readable` array are NaN, and where the first one is; None if there are none."""
+    if not readable(w):
+        return None
+    if is_torch(w):
+        torch = sys.modules["torch"]
         if not w.is_floating_point() or not bool(torch.isnan(w).any()):
             return None
         w = w.detach().to(torch.float64)
@@ -127,6 +138,8 @@ def number(xp: Namespace, value: Number, like: Array) -> Array:
     Everything numeric passes through here: a bare Python scalar in ``maximum`` or ``minimum`` fails under
     torch.compile.
     """
+    if is_torch(value):  # `asarray` of PyTorch before 2.9 or so would cut a strength off from its gradient
+        return value.to(like.device, like.dtype)
     if is_torch(like):
         return xp.asarray(value, dtype=like.dtype, device=like.device)
     return xp.asarray(value, dtype=like.dtype)
@@ -144,6 +157,13 @@ def eps(dtype: Any) -> float:
     return 2.0**-23 if dtype.itemsize == 4 else 2.0**-52
 
 
+def highest(dtype: Any) -> float:
+    """The largest finite number, as a Python number."""
+    if is_half(dtype):
+        return (2 - 2.0**-7) * 2.0**127 if "bfloat16" in str(dtype) else 65504.0
+    return float(np.finfo(np.float32 if dtype.itemsize == 4 else np.float64).max)
+
+
 def smallest(dtype: Any) -> float:
     """The smallest positive number, subnormal, as a Python number."""
     if is_half(dtype):
@@ -154,6 +174,42 @@ def smallest(dtype: Any) -> float:
 def narrow(xp: Namespace, z: Array, dtype: Any) -> Array:
     """``z`` rounded to ``dtype``, to nearest."""
     return xp.astype(z, dtype)
+
+
+def narrow_bound(xp: Namespace, bound: Array, dtype: Any, upwards: bool) -> Array:
+    """The number of ``dtype`` nearest to ``bound`` that is not below it (``upwards``), or not above it."""
+    if not is_half(dtype):
+        return xp.astype(bound, dtype)
+    top = xp.full_like(bound, highest(dtype))
+    bound = xp.where(bound > top, top, xp.where(bound < -top, -top, bound))
+    rounded = xp.astype(bound, dtype)
+    back = xp.astype(rounded, bound.dtype)
+    # 0.6 to 1.2 spacings further, and at a power of two, where they are half as wide inwards, 1.2: rounded, that is the
+    # next number in either case.
+    further = 0.6 * xp.maximum(xp.abs(back) * eps(dtype), xp.full_like(back, smallest(dtype)))
+    # Chosen before it is rounded: beyond the highest number there is none.
+    beyond = back < bound if upwards else back > bound
+    return xp.astype(xp.where(beyond, back + further if upwards else back - further, back), dtype)
+
+
+def between(low: Any, high: Any, dtype: Any) -> bool:
+    """Whether a half precision has a number in [low, high] everywhere, as far as bounds that are no tracers tell."""
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
+    if not is_half(dtype) or not all(isinstance(b, float | int | np.ndarray) for b in (low, high)):
+        return True
+    top = highest(dtype)
+    low, high = np.broadcast_arrays(np.maximum(low, -top).astype(np.float32), np.asarray(high, np.float32))
+    if np.any(low > top):
+        return False
+    if "bfloat16" not in str(dtype):
+        import array_api_compat.numpy as xp
+
+        return bool(np.all(narrow_bound(xp, low, np.dtype(np.float16), True).astype(np.float32) <= high))
+    # bfloat16 is float32 without its last 16 bits, and numpy itself has none.
+    bits = np.ascontiguousarray(np.where(low == 0, np.float32(0), low)).view(np.uint32)
+    cut = bits & np.uint32(0xFFFF0000)
+    up = np.where((low > 0) & (cut != bits), cut + np.uint32(0x10000), cut)  # cutting goes towards zero
+    return bool(np.all(up.view(np.float32) <= high))
 
 
 def narrow_inward(xp: Namespace, z: Array, dtype: Any) -> Array:

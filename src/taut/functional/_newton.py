@@ -59,7 +59,8 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
             square = total(xp, ratio * ratio, axes)
             left = 1 - 1 / xp.sqrt(positive(xp, square))
             bend = left * norm / positive(xp, norm - below)
-            better = below + norm * left / (1 + bend)
+            turned = 1 + bend  # 0 only where ``better`` is not used
+            better = below + norm * left / xp.where(turned == 0, xp.ones_like(turned), turned)
             close = (below > 0) & (bend * bend * (norm - below) <= 4 * eps(x.dtype) * norm)
             dead = (below <= 0) & (square <= 1)  # h(0) ≥ 1: there is no positive root
             unbounded = (below <= 0) & ~dead & ~sure

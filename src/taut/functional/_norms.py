@@ -23,6 +23,15 @@ def kappa(dtype: Any) -> float:
     return 2.0**-20 if dtype.itemsize == 4 else 16 * eps(dtype)
 
 
+def disagreement(dtype: Any) -> float:
+    """How far apart, relatively, two libraries' or processors' measures of one slice may be: 2⁻²¹, 8·eps in float64.
+
+    Each projection decides by its own measure which slices it keeps. A violation allows this much more, so that what one
+    has kept no other calls infeasible.
+    """
+    return 8 * eps(dtype) if dtype.itemsize == 8 else 2.0**-21
+
+
 def root_sum_squares(xp: Namespace, w: Array, axes: tuple[int, ...]) -> Array:
     """√Σw² over ``axes``, kept as size 1, in the widest float; its gradient at a zero slice is zero.
 

@@ -25,7 +25,7 @@ from taut.functional._dtype import (
     widen,
     widest,
 )
-from taut.functional._norms import kappa
+from taut.functional._norms import disagreement, kappa
 
 ROUNDS = 100
 """Most rounds of exchanges: 20 were enough for lines of 60 entries."""
@@ -99,15 +99,15 @@ def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
     state = (fx == fx, lines + n + 1, lines + PATIENCE, xp.sum(0 * lines), xp.any(fx == fx))
     knots = while_(xp, ROUNDS + n, lambda state: state[4], body, state)[0]
     z = xp.moveaxis(_fit(xp, x, mass, knots), -1, axis)
-    accepted = xp.max(bend(w, axis), axis=axis, keepdims=True) <= 0
+    accepted = xp.max(bend(w, axis, 0.0), axis=axis, keepdims=True) <= 0
     return xp.where(accepted, w, narrow(xp, z, w.dtype))
 
 
-def bend(w: Array, axis: int) -> Array:
+def bend(w: Array, axis: int, slack: float | None = None) -> Array:
     """How far each second difference along ``axis`` is below 0, shaped like ``w``; 0 where it is accepted.
 
     Straight pieces are straight to rounding only: 2 kappa of the line's largest weight is allowed, and as many
-    subnormals as four roundings make.
+    subnormals as four roundings make; ``slack`` beside them, `disagreement` if it is None.
 
     >>> import numpy as np
     >>> bend(np.asarray([0.0, 3.0, 0.0]), 0)
@@ -119,7 +119,8 @@ def bend(w: Array, axis: int) -> Array:
     if 0 in w.shape or x.shape[-1] < 3:
         return 0 * widen(xp, w)
     down = -_second(xp, x)
-    allowed = 2 * kappa(w.dtype) * xp.max(xp.abs(x), axis=-1, keepdims=True)
+    slack = 4 * disagreement(w.dtype) if slack is None else slack
+    allowed = (2 * kappa(w.dtype) + slack) * xp.max(xp.abs(x), axis=-1, keepdims=True)
     allowed = allowed + 4 * smallest(w.dtype)
     down = xp.where(down <= allowed, xp.zeros_like(down), down)
     return xp.astype(xp.moveaxis(down, -1, axis), widen(xp, w).dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from taut.functional._control import constant, while_
 from taut.functional._dtype import Array, Namespace, Number, eps, namespace, narrow, number, real, widen, widest
-from taut.functional._norms import positive, total
+from taut.functional._norms import disagreement, positive, total
 from taut.functional._threshold import waterline
 from taut.functional.sums import sum_error
 
@@ -88,7 +88,7 @@ def doubly_stochastic_violation(w: Array) -> Array:
         return xp.sum(x)
     worst = xp.max(xp.where(x < 0, -x, xp.where(x == x, xp.zeros_like(x), x)))
     for axis in (-1, -2):
-        off, accepted = sum_error(xp, w, 1.0, (w.ndim + axis,))
+        off, accepted = sum_error(xp, w, 1.0, (w.ndim + axis,), disagreement(w.dtype))
         worst = worst + xp.astype(xp.max(xp.where(accepted, xp.zeros_like(off), off)), x.dtype)
     return worst
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from taut.functional import _newton
 from taut.functional._control import constant, while_
 from taut.functional._dtype import Array, Namespace, Number, eps, namespace, narrow_inward, number, real, widen
-from taut.functional._norms import kappa, positive, root_sum_squares, total
+from taut.functional._norms import disagreement, kappa, positive, root_sum_squares, total
 from taut.functional._threshold import above_waterline
 from taut.functional.proximal import group_shrink
 from taut.functional.sums import metric
@@ -62,8 +62,9 @@ def group_sum_excess(w: Array, radius: Number, axes: tuple[int, ...]) -> Array:
     xp = namespace(w, radius)
     w = real(xp, w)
     over = xp.sum(root_sum_squares(xp, w, axes))
-    over = over - number(xp, radius, over)
-    return xp.astype(xp.where(over <= 0, xp.zeros_like(over), over), widen(xp, w).dtype)
+    top = number(xp, radius, over)
+    over = over - top
+    return xp.astype(xp.where(over <= disagreement(w.dtype) * top, xp.zeros_like(over), over), widen(xp, w).dtype)
 
 
 def _strength(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]) -> Array:

@@ -1,8 +1,7 @@
 """Penalties on weights as matrices, (fan-in × units), through their singular values.
 
 Singular values know no metric but one step a matrix: with steps that differ, the smallest serves for all.
-The proximal maps are differentiated with the singular vectors and their factors held fixed: the derivatives of
-these are infinite where two singular values are equal.
+The proximal maps have their exact first derivatives, at equal singular values too (`_spectral`).
 """
 
 from __future__ import annotations
@@ -10,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from taut.functional._control import climb, constant
+from taut.functional._control import climb
 from taut.functional._dtype import Array, Namespace, Number, beside, narrow
 from taut.functional._entry import ready
 from taut.functional._newton import LIMIT
-from taut.functional._norms import largest, positive, total
+from taut.functional._norms import largest, total
+from taut.functional._spectral import on_singular_values
 from taut.functional.groups import smallest_step
 from taut.functional.proximal import soft
 
@@ -55,7 +55,11 @@ def shrink_nuclear(w: Array, step: Number, strength: Number, axes: Axes, blocks:
     array([[2., 0.],
            [0., 0.]])
     """
-    return _on_values(w, step, strength, axes, blocks, soft)
+
+    def shrink(xp: Namespace, sigma: Array, t: Array) -> tuple[Array, Array]:
+        return soft(xp, sigma, t), _as_number(xp, sigma >= t, sigma)
+
+    return _on_values(w, step, strength, axes, blocks, shrink)
 
 
 def spectral_square(w: Array, strength: Number, axes: Axes, blocks: int = 1) -> Array:
@@ -94,7 +98,7 @@ def shrink_spectral(w: Array, step: Number, strength: Number, axes: Axes, blocks
            [0. , 0.5]])
     """
 
-    def cut(xp: Namespace, sigma: Array, t: Array) -> Array:
+    def cut(xp: Namespace, sigma: Array, t: Array) -> tuple[Array, Array]:
         t = 2 * t + 0 * largest(xp, sigma, (1,))
 
         def move(mu: Array, sigma: Array, t: Array) -> Array:
@@ -105,7 +109,8 @@ def shrink_spectral(w: Array, step: Number, strength: Number, axes: Axes, blocks
 
         start = largest(xp, sigma, (1,)) / (1 + t)  # the root if the first is all that is cut
         mu = climb(xp, LIMIT, move, start, sigma, t)
-        return xp.where((sigma > mu) & (t > 0), mu + 0 * sigma, sigma)
+        over = (sigma > mu) & (t > 0)
+        return xp.where(over, mu + 0 * sigma, sigma), _as_number(xp, ~over, sigma)
 
     return _on_values(w, step, strength, axes, blocks, cut)
 
@@ -171,7 +176,12 @@ def _values(xp: Namespace, m: Array) -> Array:
 
 
 def _on_values(
-    w: Array, step: Number, strength: Number, axes: Axes, blocks: int, act: Callable[[Any, Array, Array], Array]
+    w: Array,
+    step: Number,
+    strength: Number,
+    axes: Axes,
+    blocks: int,
+    act: Callable[[Any, Array, Array], tuple[Array, Array]],
 ) -> Array:
     xp, w, x, s, lam = ready(w, step, strength)
     m, back = side_by_side(xp, x, axes, blocks)
@@ -180,10 +190,9 @@ def _on_values(
     if s.ndim > 0:
         laid = side_by_side(xp, s + xp.zeros_like(x), axes, blocks)[0]
         s = smallest_step(xp, laid, (1, 2))[:, :, 0]  # (blocks, 1)
-    u, sigma, vh = xp.linalg.svd(constant(m), full_matrices=False)
-    values = act(xp, sigma, s * lam)
-    z = (u * values[:, None, :]) @ vh
-    # Zeros, which carry the derivative.
-    kept = xp.where(sigma > 0, constant(values) / positive(xp, sigma), xp.zeros_like(sigma))
-    still = ((m - constant(m)) @ (xp.matrix_transpose(vh) * kept[:, None, :])) @ vh
-    return narrow(xp, back(z + still), w.dtype)
+    z, _ = on_singular_values(xp, m, lambda sigma: act(xp, sigma, s * lam))
+    return narrow(xp, back(z), w.dtype)
+
+
+def _as_number(xp: Namespace, flags: Array, like: Array) -> Array:
+    return xp.astype(flags, like.dtype) + 0 * like

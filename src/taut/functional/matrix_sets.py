@@ -2,8 +2,8 @@
 
 Where singular values decide there is no exact projection in a per-entry metric, and these maps are Euclidean.
 Each library's decomposition has its own error, so a matrix is accepted as it is, or moved inside a bound, with
-the margin `margin`. Derivatives are taken with the singular (or eigen-) vectors and the factors held fixed:
-theirs are infinite where two of them are equal.
+the margin `margin`. First derivatives are exact, where values are equal and where a point is left as it is, too (`_spectral`);
+where the nearest matrix is not unique (LowRank, Orthogonal) they are those of the one that is chosen.
 
 Several matrices may lie side by side in one array (an LSTM's gates, the heads of attention): ``blocks`` of them, each
 on its own. A block that is accepted keeps its bits. One file because all of these maps share the margin and the blocks.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from taut.functional._control import constant
 from taut.functional._dtype import (
     Array,
     Namespace,
@@ -31,6 +30,7 @@ from taut.functional._dtype import (
     widest,
 )
 from taut.functional._norms import kappa
+from taut.functional._spectral import on_eigenvalues, on_singular_values, with_slope_of
 from taut.functional._threshold import above_waterline
 from taut.functional.matrices import side_by_side
 
@@ -41,9 +41,14 @@ def margin(dtype: Any, shape: tuple[int, ...]) -> float:
     return eps(dtype) * (1 + math.sqrt(min(shape))) if is_half(dtype) else 8 * kappa(dtype)
 
 
-def rank_noise(dtype: Any, shape: tuple[int, ...], s: Array) -> Array:
+def disagreement(dtype: Any) -> float:
+    """How far apart, relatively, two libraries' singular values may be: what violations allow beside the margin."""
+    return 4 * kappa(dtype) if dtype.itemsize == 8 else 2.0**-18
+
+
+def rank_noise(dtype: Any, shape: tuple[int, ...], s: Array, slack: float = 0.0) -> Array:
     """The largest singular value that counts as 0: `margin` of the first, and what rounding to subnormals may make."""
-    return margin(dtype, shape) * s[:, 0] + math.sqrt(shape[0] * shape[1]) * smallest(dtype)
+    return (margin(dtype, shape) + slack) * s[:, 0] + math.sqrt(shape[0] * shape[1]) * smallest(dtype)
 
 
 def sides(shape: tuple[int, ...], axes: tuple[int, ...], blocks: int = 1) -> tuple[int, int]:
@@ -61,22 +66,6 @@ def singular_values(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Array:
     xp = namespace(w)
     m, _ = side_by_side(xp, real(xp, w), axes, blocks)
     return xp.linalg.svd(_wide(xp, m), full_matrices=False)[1]
-
-
-def _made_of(xp: Namespace, m: Array, u: Array, s: Array, vt: Array, values: Array) -> Array:
-    """m with its singular values ``s`` replaced by ``values``, where they differ no larger ones.
-
-    Made of the factors, not by scaling m: of a large m, what cancels would be more than what is left. The zeros
-    m − constant(m) carry the derivative.
-    """
-    sunk = values < s
-    factor = xp.where(sunk, values / xp.where(sunk, s, xp.ones_like(s)), xp.ones_like(s))
-    return xp.matmul(u * values[..., None, :], vt) + _rescaled(xp, m - constant(m), vt, factor)
-
-
-def _rescaled(xp: Namespace, m: Array, vt: Array, factor: Array) -> Array:
-    """m with each singular value multiplied by its ``factor``."""
-    return xp.matmul(xp.matmul(m, xp.matrix_transpose(vt)) * factor[..., None, :], vt)
 
 
 def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...], blocks: int = 1) -> Array:
@@ -97,10 +86,9 @@ def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...], block
     w = real(xp, w)
     given, back = side_by_side(xp, w, axes, blocks)
     m = _wide(xp, given)
-    u, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
-    top = number(xp, radius, s)
+    top = number(xp, radius, m)
     aim = top * (1 - margin(w.dtype, m.shape[1:]))
-    z = _made_of(xp, m, u, s, vt, xp.where(s > aim, aim, s))
+    z, s = on_singular_values(xp, m, lambda s: (xp.where(s > aim, aim, s), xp.astype(s <= aim, s.dtype)))
     return back(xp.where(s[:, :1, None] <= top, given, narrow(xp, z, w.dtype)))
 
 
@@ -122,10 +110,14 @@ def project_nuclear_ball(w: Array, radius: Number, axes: tuple[int, ...], blocks
     w = real(xp, w)
     given, back = side_by_side(xp, w, axes, blocks)
     m = _wide(xp, given)
-    u, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
-    top = number(xp, radius, s)
+    top = number(xp, radius, m)
     aim = top * (1 - margin(w.dtype, m.shape[1:]))
-    z = _made_of(xp, m, u, s, vt, above_waterline(xp, s, None, aim, (1,)))
+
+    def lowered(s: Array) -> tuple[Array, Array]:
+        left = above_waterline(xp, s, None, aim, (1,))
+        return left, xp.astype(left > 0, s.dtype)
+
+    z, s = on_singular_values(xp, m, lowered)
     return back(xp.where(xp.sum(s, axis=1)[:, None, None] <= top, given, narrow(xp, z, w.dtype)))
 
 
@@ -149,11 +141,14 @@ def project_rank(w: Array, k: int, axes: tuple[int, ...], blocks: int = 1) -> Ar
     m = _wide(xp, given)
     if k >= min(m.shape[1:]):
         return w
-    _, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
-    kept = xp.astype(xp.arange(s.shape[1], **beside(s)) < k, s.dtype)
-    z = _rescaled(xp, m, vt, kept + xp.zeros_like(s))
-    accepted = s[:, k] <= rank_noise(w.dtype, m.shape[1:], s)
-    return back(xp.where(accepted[:, None, None], given, narrow(xp, z, w.dtype)))
+
+    def first(s: Array) -> tuple[Array, Array]:
+        kept = xp.astype(xp.arange(s.shape[1], **beside(s)) < k, s.dtype) + 0 * s
+        return kept * s, kept
+
+    z, s = on_singular_values(xp, m, first)
+    accepted, z = s[:, k] <= rank_noise(w.dtype, m.shape[1:], s), narrow(xp, z, w.dtype)
+    return back(xp.where(accepted[:, None, None], with_slope_of(z, given), z))
 
 
 def project_orthogonal(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Array:
@@ -177,13 +172,9 @@ def project_orthogonal(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Arra
     w = real(xp, w)
     given, back = side_by_side(xp, w, axes, blocks)
     m = _wide(xp, given)
-    u, s, vt = xp.linalg.svd(constant(m), full_matrices=False)
-    sound = s > eps(s.dtype) * s[:, :1] + 2.0**-100  # the inverse of a smaller one may be no number
-    still = m - constant(m)  # zeros, which carry the derivative
-    factor = xp.where(sound, 1 / xp.where(sound, s, xp.ones_like(s)), xp.zeros_like(s))
-    z = xp.matmul(u, vt) + _rescaled(xp, still, vt, factor)
-    accepted = xp.max(xp.abs(s - 1), axis=1) <= margin(w.dtype, m.shape[1:])
-    return back(xp.where(accepted[:, None, None], given, narrow(xp, z, w.dtype)))
+    z, s = on_singular_values(xp, m, lambda s: (xp.ones_like(s), xp.zeros_like(s)))
+    accepted, z = xp.max(xp.abs(s - 1), axis=1) <= margin(w.dtype, m.shape[1:]), narrow(xp, z, w.dtype)
+    return back(xp.where(accepted[:, None, None], with_slope_of(z, given), z))
 
 
 def _upper(xp: Namespace, w: Array) -> tuple[Array, Array]:
@@ -221,7 +212,8 @@ def project_symmetric(w: Array, sign: int, step: Number | None = None) -> Array:
     s, t = xp.where(above, s, xp.matrix_transpose(s)), xp.where(above, xp.matrix_transpose(s), s)
     z = first * (t / (s + t)) + second * (s / (s + t))
     z = xp.where(on, x if sign == 1 else xp.zeros_like(x), z if sign == 1 else xp.where(above, z, -z))
-    return xp.where(x == other, w, narrow(xp, z, w.dtype))
+    z = narrow(xp, z, w.dtype)
+    return xp.where(x == other, with_slope_of(z, w), z)
 
 
 def asymmetry(w: Array, sign: int) -> Array:
@@ -252,20 +244,22 @@ def project_semidefinite(w: Array) -> Array:
     if 0 in w.shape:
         return w
     even = project_symmetric(xp.astype(w, widest(xp, w)), 1)
-    values, v = xp.linalg.eigh(constant(even))
-    vt = xp.matrix_transpose(v)
-    kept = xp.astype(values > 0, values.dtype)[..., None, :]
-    z = xp.matmul(v * (kept * values[..., None, :]), vt)
-    z = z + xp.matmul(even - constant(even), xp.matmul(v * kept, vt))
+
+    def above(values: Array) -> tuple[Array, Array]:
+        kept = xp.astype(values > 0, values.dtype)
+        return kept * values, kept
+
+    z, values = on_eigenvalues(xp, even, above)
+    z = narrow(xp, project_symmetric(z, 1), w.dtype)
     odd = xp.max(xp.abs(w - xp.matrix_transpose(w)), axis=(-2, -1))
     accepted = (_least(xp, values, w) >= 0) & (odd == 0)
-    return xp.where(accepted[..., None, None], w, narrow(xp, project_symmetric(z, 1), w.dtype))
+    return xp.where(accepted[..., None, None], with_slope_of(z, w), z)
 
 
-def _least(xp: Namespace, values: Array, w: Array) -> Array:
+def _least(xp: Namespace, values: Array, w: Array, slack: float = 0.0) -> Array:
     """The least eigenvalue, 0 if it is accepted."""
     least, reach = values[..., 0], xp.max(xp.abs(values), axis=-1)
-    accepted = least >= -margin(w.dtype, w.shape[-2:]) * reach - w.shape[-1] * smallest(w.dtype)
+    accepted = least >= -(margin(w.dtype, w.shape[-2:]) + slack) * reach - w.shape[-1] * smallest(w.dtype)
     return xp.where(accepted, xp.zeros_like(least), least)
 
 
@@ -276,7 +270,7 @@ def indefiniteness(w: Array) -> Array:
     if 0 in w.shape:
         return xp.sum(widen(xp, w))
     even = project_symmetric(xp.astype(w, widest(xp, w)), 1)
-    least = xp.max(-_least(xp, xp.linalg.eigh(even)[0], w))
+    least = xp.max(-_least(xp, xp.linalg.eigh(even)[0], w, disagreement(w.dtype)))
     odd = asymmetry(w, 1)
     least = xp.astype(least, odd.dtype)
     # −0.0 where every eigenvalue is accepted: a maximum with 0.0 may keep it, a comparison does not.

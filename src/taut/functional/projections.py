@@ -12,13 +12,13 @@ from taut.functional._dtype import (
     Array,
     Namespace,
     Number,
-    eps,
+    between,
     is_half,
     namespace,
+    narrow_bound,
     narrow_inward,
     number,
     real,
-    smallest,
     widen,
 )
 from taut.functional._norms import first, kappa, positive, root_sum_squares
@@ -27,10 +27,16 @@ from taut.functional._norms import first, kappa, positive, root_sum_squares
 def project_box(w: Array, low: Number | None = None, high: Number | None = None) -> Array:
     """Clip every entry into [low, high]. The nearest point in every diagonal metric.
 
+    Bounds are read in the weights' precision, and in float32 for half precision: there an entry goes to the nearest
+    number of its dtype that is inside.
+
     Args:
         w: weights, any shape.
         low: smallest value allowed, a number or broadcastable to ``w``; None for no bound.
         high: largest value allowed, likewise.
+
+    Raises:
+        ValueError: bounds between which a half precision has no number.
 
     >>> import numpy as np
     >>> project_box(np.asarray([-3.0, 0.5, 2.0]), -1.0, 1.0)
@@ -39,26 +45,19 @@ def project_box(w: Array, low: Number | None = None, high: Number | None = None)
     xp = namespace(w, low, high)
     w = real(xp, w)
     x = widen(xp, w)
+    if not between(low, high, w.dtype):
+        raise ValueError(
+            f"Bounds from {low} to {high} hold no number of dtype {w.dtype}, whose neighbours are farther apart. Widen the "
+            f"bounds, or keep these weights in float32."
+        )
     # Selected, not `clip`ped: -0.0 and NaN stay what they are, and numpy's bfloat16 breaks `clip`.
     if low is not None:
         b = number(xp, low, x)
-        w = xp.where(x < b, _at_bound(xp, b, w.dtype, upwards=True), w)
+        w = xp.where(x < b, narrow_bound(xp, b, w.dtype, upwards=True), w)
     if high is not None:
         b = number(xp, high, x)
-        w = xp.where(x > b, _at_bound(xp, b, w.dtype, upwards=False), w)
+        w = xp.where(x > b, narrow_bound(xp, b, w.dtype, upwards=False), w)
     return w
-
-
-def _at_bound(xp: Namespace, bound: Array, dtype: object, upwards: bool) -> Array:
-    """``bound`` in ``dtype``, on the feasible side of the float32 bound if ``dtype`` is a half precision."""
-    rounded = xp.astype(bound, dtype)
-    if not is_half(dtype):
-        return rounded
-    spacing = xp.maximum(xp.abs(bound) * eps(dtype), xp.full_like(bound, smallest(dtype)))
-    back = xp.astype(rounded, bound.dtype)
-    if upwards:
-        return xp.where(back < bound, xp.astype(bound + spacing, dtype), rounded)
-    return xp.where(back > bound, xp.astype(bound - spacing, dtype), rounded)
 
 
 def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:

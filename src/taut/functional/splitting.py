@@ -38,7 +38,6 @@ class Bound(NamedTuple):
     """A set, for the feasible finish."""
 
     project: Callable[[Array, Number | None], Array]
-    outside: Callable[[Array], Array]
     metric: bool
 
 
@@ -135,19 +134,18 @@ def minimise(xp: Namespace, w: Array, step: Number | None, acts: Sequence[Act]) 
 def finish(xp: Namespace, z: Array, dead: Array, bounds: Sequence[Bound]) -> Array:
     """``z`` moved into every set for certain, its zeros kept where the sets leave them room.
 
-    Each set is projected onto in turn, entries that are to stay 0 having next to no step, until none is violated. Where
-    that has not come to an end after `FINISH` rounds, zeros may move as well. The derivative is that of ``z``.
+    Each set is projected onto in turn, entries that are to stay 0 having next to no step, until no projection moves
+    anything: then each has kept the point by its own measure, which `violation` everywhere agrees with. Where that has
+    not come to an end after `FINISH` rounds, zeros may move as well. The derivative is that of ``z``.
     """
     fixed = constant(z)
     light = eps(widen(xp, z).dtype) ** 2
     top = xp.max(xp.abs(fixed))
     little, least = eps(widen(xp, z).dtype) * top, light * top
 
-    def outside(z: Array) -> Array:
-        return xp.any(xp.stack([b.outside(z) > 0 for b in bounds]))
-
     def body(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        z, count, _ = state
+        before, count, _ = state
+        z = before
         held = dead & (count < FINISH)
         wide = widen(xp, z)
         step = xp.where(held, light * xp.ones_like(wide), xp.ones_like(wide))
@@ -157,11 +155,11 @@ def finish(xp: Namespace, z: Array, dead: Array, bounds: Sequence[Bound]) -> Arr
             size = xp.abs(z)
             speck = held if not b.metric else held & (size <= little) | xp.any(held) & (size <= least)
             z = xp.where(speck, xp.zeros_like(z), z)
-        return z, count + 1, outside(z)
+        return z, count + 1, xp.any(z != before)
 
     start = xp.where(dead, xp.zeros_like(fixed), fixed)
     zero = xp.sum(xp.zeros_like(widen(xp, fixed)))
-    moved = while_(xp, 2 * FINISH, lambda state: state[2], body, (start, zero, outside(start)))[0]
+    moved = while_(xp, 2 * FINISH, lambda state: state[2], body, (start, zero, xp.any(start == start)))[0]
     return moved + (z - fixed)
 
 

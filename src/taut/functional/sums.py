@@ -24,7 +24,7 @@ from taut.functional._dtype import (
     widen,
     widest,
 )
-from taut.functional._norms import _careful_total, kappa, largest, positive, total
+from taut.functional._norms import _careful_total, disagreement, kappa, largest, positive, total
 from taut.functional._threshold import above_waterline
 
 
@@ -51,12 +51,14 @@ def metric(xp: Namespace, x: Array, step: Number | None) -> Array | None:
     return None if s.ndim == 0 else s + xp.zeros_like(x)
 
 
-def sum_error(xp: Namespace, w: Array, amount: Number, axes: tuple[int, ...]) -> tuple[Array, Array]:
-    """|Σw − amount| by slice, and whether it is accepted (never for NaN)."""
+def sum_error(
+    xp: Namespace, w: Array, amount: Number, axes: tuple[int, ...], slack: float = 0.0
+) -> tuple[Array, Array]:
+    """|Σw − amount| by slice, and whether it is accepted (never for NaN), ``slack`` beside `tolerance`."""
     off = wide_total(xp, w, axes)
     size = wide_total(xp, xp.abs(w), axes)
     off = xp.abs(off - number(xp, amount, off))
-    allowed = tolerance(w.dtype) * xp.maximum(size, xp.abs(number(xp, amount, off)) + 0 * size)
+    allowed = (tolerance(w.dtype) + slack) * xp.maximum(size, xp.abs(number(xp, amount, off)) + 0 * size)
     # And half a subnormal for each entry.
     allowed = allowed + smallest(w.dtype) * math.prod([w.shape[a] for a in axes])
     return off, off <= allowed
@@ -100,7 +102,7 @@ def simplex_violation(w: Array, amount: Number, axes: tuple[int, ...]) -> Array:
     w = real(xp, w)
     if 0 in w.shape:
         return xp.sum(widen(xp, w))
-    off, accepted = sum_error(xp, w, amount, axes)
+    off, accepted = sum_error(xp, w, amount, axes, disagreement(w.dtype))
     below = xp.astype(largest(xp, -w, axes), off.dtype)
     worst = xp.maximum(xp.where(accepted, xp.zeros_like(off), off), below)
     return xp.astype(xp.max(xp.where(worst > 0, worst, xp.where(worst == worst, 0 * worst, worst))), widen(xp, w).dtype)
@@ -140,7 +142,7 @@ def sum_violation(w: Array, amount: Number, axes: tuple[int, ...]) -> Array:
     w = real(xp, w)
     if 0 in w.shape:
         return xp.sum(widen(xp, w))
-    off, accepted = sum_error(xp, w, amount, axes)
+    off, accepted = sum_error(xp, w, amount, axes, disagreement(w.dtype))
     return xp.astype(xp.max(xp.where(accepted, xp.zeros_like(off), off)), widen(xp, w).dtype)
 
 
@@ -184,12 +186,14 @@ def _reach(xp: Namespace, w: Array, a: Array, axes: tuple[int, ...]) -> Array:
 
 
 def half_space_violation(w: Array, a: Array, b: Number, axes: tuple[int, ...]) -> Array:
-    """The largest Σ a·w − b, and at least 0."""
+    """The largest Σ a·w − b, and at least 0; to rounding, relative to Σ|a·w| + |b|."""
     xp = namespace(w, a, b)
     w = real(xp, w)
     x = xp.astype(w, widest(xp, w))
-    over = _reach(xp, w, number(xp, a, x) + xp.zeros_like(x), axes) - number(xp, b, x)
-    out = xp.where(over <= 0, xp.zeros_like(over), over)
+    normal, top = number(xp, a, x) + xp.zeros_like(x), number(xp, b, x)
+    over = _reach(xp, w, normal, axes) - top
+    size = add_up(xp, xp.abs(x * normal), axes, w.dtype) + xp.abs(top)
+    out = xp.where(over <= disagreement(w.dtype) * size, xp.zeros_like(over), over)
     return xp.astype(xp.max(out) if 0 not in w.shape else xp.sum(out), widen(xp, w).dtype)
 
 
@@ -232,6 +236,7 @@ def l1_violation(w: Array, radius: Number, axes: tuple[int, ...]) -> Array:
     xp = namespace(w, radius)
     w = real(xp, w)
     over = wide_total(xp, xp.abs(w), axes)
-    over = over - number(xp, radius, over)
-    out = xp.where(over <= 0, xp.zeros_like(over), over)
+    top = number(xp, radius, over)
+    over = over - top
+    out = xp.where(over <= disagreement(w.dtype) * top, xp.zeros_like(over), over)
     return xp.astype(xp.max(out) if 0 not in w.shape else xp.sum(out), widen(xp, w).dtype)

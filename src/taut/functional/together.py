@@ -323,7 +323,7 @@ def _split(acts: list[Solve], sets: list[Part]) -> Solve:
         z = narrow(xp, z, w.dtype)
         if not sets:
             return z
-        bounds = [splitting.Bound(s.act, s.outside, s.metric and s.steep) for s in sets if s.outside is not None]
+        bounds = [splitting.Bound(s.act, s.metric and s.steep) for s in sets]
         return splitting.finish(xp, z, dead, bounds)
 
     return go

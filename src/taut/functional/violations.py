@@ -1,9 +1,12 @@
-"""How far weights are outside a set: the worst entry or unit, 0.0 exactly when the projection moves nothing."""
+"""How far weights are outside a set: the worst entry or unit; 0.0 for whatever a projection keeps or makes.
+
+Norms and sums allow `disagreement` for that: whichever library or processor measured when the projection decided.
+"""
 
 from __future__ import annotations
 
 from taut.functional._dtype import Array, Namespace, Number, namespace, number, real, widen
-from taut.functional._norms import root_sum_squares
+from taut.functional._norms import disagreement, root_sum_squares
 from taut.functional.projections import norm_bounds
 
 
@@ -35,14 +38,14 @@ def norms(w: Array, low: Number | None, high: Number, axes: tuple[int, ...]) -> 
         return _worst(xp, widen(xp, w))
     norm = root_sum_squares(xp, w, axes)
     top = number(xp, high, norm)
-    zero = xp.zeros_like(norm)
+    zero, slack = xp.zeros_like(norm), disagreement(w.dtype)
     if low is None:
-        outside, excess = norm > top, norm - top
+        outside, excess = norm > top * (1 + slack), norm - top
     else:
         bottom = number(xp, low, norm)
         bottom = xp.where(bottom > 0, bottom, xp.zeros_like(bottom))
         accept_low, accept_high, _, _ = norm_bounds(xp, bottom, top, w.dtype)
-        outside = (norm < accept_low) | (norm > accept_high)
+        outside = (norm < accept_low * (1 - slack)) | (norm > accept_high * (1 + slack))
         excess = xp.maximum(bottom - norm, norm - top)
     # NaN is neither inside nor outside; it must not pass for feasible.
     return xp.astype(_worst(xp, xp.where(outside | (norm != norm), excess, zero)), widen(xp, w).dtype)

@@ -3,59 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
 import numpy as np
 from flax import nnx
+from jax.core import Tracer
 
-from taut import activations, constraints, errors, identifiers, initializers, regularizers
+from taut import _keras_words, activations, errors, identifiers, initializers
+from taut.layers._calls import called
+from taut.layers._terms import KINDS, UNIT, Terms, check_name, refuse_keras_arguments, term
 from taut.regularizers import Acting
 
-__all__ = ["Layer", "Source", "Terms"]
+__all__ = ["Layer", "Source", "Terms", "term"]
 
 Shape = tuple[int, ...]
 #: where a layer's parameters come from: (name, shape, initializer) → array; a draw, or a file's tensor
 Source = Callable[[str, Shape, Any], np.ndarray]
-
-
-class Terms:
-    """A layer's initializers, regularizers, constraints and seeds, by argument name.
-
-    Any two compare equal: none of them says anything about the shape of a program, so that a module's static structure
-    (which keys compiled programs) is the same whatever the strengths and seeds are. The plan is where terms act.
-    """
-
-    def __init__(self) -> None:
-        self.by_name: dict[str, Any] = {}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Terms)
-
-    def __hash__(self) -> int:
-        return hash(Terms)
-
-
-def term(kind: str, value: Any) -> Any:
-    """A regularizer or a constraint from whatever names one, a regularizer's mode included.
-
-    Raises:
-        TypeError: a term of the other kind, which, being callable, would pass for a plain function.
-    """
-    other = regularizers.Regularizer | Acting if kind == "constraint" else constraints.Constraint
-    if isinstance(value, other):
-        right = "regularizer" if kind == "constraint" else "constraint"
-        raise TypeError(f"expected a {kind}, got {value}, which is a {right}; give it as a {right}.")
-    if isinstance(value, Acting):
-        return value
-    if kind == "regularizer" and isinstance(value, Mapping) and value.get("mode") is not None:
-        return regularizers.get({k: v for k, v in value.items() if k != "mode"}).acting(value["mode"])
-    return constraints.get(value) if kind == "constraint" else regularizers.get(value)
-
-
-_KINDS = ("initializer", "regularizer", "constraint")
-_UNIT = ("unit_regularizer", "unit_constraint")
 
 
 def _argument(name: str, kind: str) -> property:
@@ -63,12 +28,15 @@ def _argument(name: str, kind: str) -> property:
         return self.terms.by_name.get(name)
 
     def write(self: Layer, value: Any) -> None:
+        old = self.terms.by_name.get(name)
         try:
             self.terms.by_name[name] = initializers.get(value) if kind == "initializer" else term(kind, value)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{type(self).__name__}: {name}: {error}") from None
+        if kind != "initializer":
+            self._tell(name, lambda: self.terms.by_name.update({name: old}))
 
-    return property(read, write, doc=f"The layer's ``{name}``; a new one acts from the next ``fit`` on.")
+    return property(read, write, doc=f"The layer's ``{name}``; a new one acts at once, in place of an attached one.")
 
 
 class Layer(nnx.Module):
@@ -84,11 +52,13 @@ class Layer(nnx.Module):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "__call__" in vars(cls):
+            cls.__call__ = called(vars(cls)["__call__"])  # type: ignore[method-assign]
         for parameter in cls.PARAMETERS:
-            for kind in _KINDS:
+            for kind in KINDS:
                 setattr(cls, f"{parameter}_{kind}", _argument(f"{parameter}_{kind}", kind))
         if "kernel" in cls.PARAMETERS:
-            for name in _UNIT:
+            for name in UNIT:
                 setattr(cls, name, _argument(name, name.removeprefix("unit_")))
         identifiers.register("layer", cls)
 
@@ -101,11 +71,12 @@ class Layer(nnx.Module):
         activity_regularizer: Any = None,
         **terms: Any,
     ) -> None:
-        known = {f"{parameter}_{kind}" for parameter in self.PARAMETERS for kind in _KINDS}
-        known |= set(_UNIT) if "kernel" in self.PARAMETERS else set()
+        known = self._term_arguments()
+        terms = refuse_keras_arguments(type(self).__name__, terms)
         for key in terms:
             if key not in known:  # a misspelt term would otherwise be a term that does nothing
-                raise TypeError(errors.unknown(f"argument of {type(self).__name__}", key, self._arguments()))
+                what = errors.unknown(f"argument of {type(self).__name__}", key, self._arguments())
+                raise TypeError(what + _keras_words.argument(key))
         if input_shape is not None:
             input_shape = check_shape(input_shape, type(self).__name__)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -123,15 +94,34 @@ class Layer(nnx.Module):
     @classmethod
     def _arguments(cls) -> list[str]:
         """Every argument of the constructor, those of this class included."""
-        names = [*inspect.signature(cls.__init__).parameters, *inspect.signature(Layer.__init__).parameters]
-        return [name for name in dict.fromkeys(names) if name not in ("self", "kwargs", "terms")]
+        return list(dict.fromkeys([*_named(cls.__init__), *_named(Layer.__init__)]))
 
     def __setattr__(self, name: str, value: Any) -> None:
         argument = getattr(type(self), name, None)
         if isinstance(argument, property) and argument.fset is not None:
             argument.fset(self, value)  # past NNX, which takes a term that holds an array for a parameter
-        else:
-            super().__setattr__(name, value)
+            return
+        if name not in vars(self) and not hasattr(type(self), name) and name not in self._arguments():
+            check_name(self, name, value, self._term_arguments())
+        before = vars(self).get(name)
+        super().__setattr__(name, value)
+        if name == "trainable" and before is not None:
+            self._tell(name, lambda: vars(self).update(trainable=before))
+
+    def _tell(self, name: str, undo: Callable[[], None]) -> None:
+        """Let the models that the layer is part of take in a new term, or its being frozen or not."""
+        try:
+            for act in (False, True):  # nothing acts in one model that another refuses
+                for model in list(self.terms.models):
+                    model._changed(self, name, act)
+        except Exception:
+            undo()
+            raise
+
+    @classmethod
+    def _term_arguments(cls) -> list[str]:
+        names = [f"{parameter}_{kind}" for parameter in cls.PARAMETERS for kind in KINDS]
+        return [*names, *(UNIT if "kernel" in cls.PARAMETERS else ()), "activity_regularizer"]
 
     @property
     def built(self) -> bool:
@@ -148,7 +138,10 @@ class Layer(nnx.Module):
             ValueError: the initializer gave another shape, or values that are not finite.
         """
         initializer = getattr(self, f"{name}_initializer")
-        array = np.asarray(source(name, shape, initializer))
+        array: Any = source(name, shape, initializer)
+        if isinstance(array, Tracer) and array.shape == shape:  # under nnx.vmap, which stacks layers
+            return nnx.Param(array)
+        array = np.asarray(array)
         if array.shape != shape or not np.isfinite(array).all():
             what = f"shape {array.shape}" if array.shape != shape else "NaN or infinity"
             raise ValueError(
@@ -168,9 +161,7 @@ class Layer(nnx.Module):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data: everything but the weights."""
         config: dict[str, Any] = {}
-        for key in inspect.signature(type(self).__init__).parameters:
-            if key in ("self", "kwargs"):
-                continue
+        for key in _named(type(self).__init__):
             config[key] = encode(getattr(self, key))
         config |= {"name": self.name, "trainable": self.trainable, "input_shape": encode(self.input_shape)}
         config["activity_regularizer"] = encode(self.activity_regularizer)
@@ -179,6 +170,12 @@ class Layer(nnx.Module):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
         return cls(**config)
+
+
+def _named(function: Callable[..., Any]) -> list[str]:
+    """The arguments of a method that have names of their own."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
 
 
 def encode(value: Any) -> Any:

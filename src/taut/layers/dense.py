@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from taut import activations, layouts
+from taut import activations
 from taut.layers._base import Layer, Shape, Source
 
 __all__ = ["Dense"]
@@ -92,6 +92,3 @@ class Dense(Layer):
 
     def __call__(self, x: Any) -> Any:
         return self.activation(self.before_activation(x))
-
-
-layouts.register(Dense, layouts.KERNEL_AND_BIAS)

@@ -19,7 +19,7 @@ __all__ = ["Activation", "Dropout", "Flatten", "Input", "Select"]
 class Input(Layer):
     """The shape of one row of data, as the first of a model's layers: ``Input(shape=(10,))``."""
 
-    def __init__(self, shape: Any, **kwargs: Any) -> None:
+    def __init__(self, shape: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.shape = check_shape(shape, "Input")
         self.input_shape = self.shape

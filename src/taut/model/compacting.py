@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -22,8 +21,10 @@ from taut._nnx import iter_modules
 from taut.layers import Input, Layer, Select
 from taut.layers.wiring import wiring_of
 from taut.model import dead as masks
-from taut.model import network
+from taut.model import held, network
 from taut.model.dead import Dead, Stage, channels
+from taut.model.engine import Forward
+from taut.model.programs import compiled
 from taut.model.slicing import TermRefused, same_penalty, slice_activity, slice_term
 
 if TYPE_CHECKING:
@@ -144,16 +145,18 @@ class _NoShift(Exception):
         self.layer = layer
 
 
-@partial(jax.jit, static_argnums=0)
-def _outputs(structure: network.Structure, params: Any, rest: Any, x: jax.Array) -> dict[str, jax.Array]:
-    return network.apply(structure, params, rest, x, training=False, want=structure.names).layers
+@compiled()
+def _outputs(forward: Forward, params: Any, rest: Any, x: jax.Array) -> dict[str, jax.Array]:
+    structure = forward.structure
+    seen = network.apply(structure, params, rest, x, training=False, want=structure.names).layers
+    return {name: calls[-1] for name, calls in seen.items()}
 
 
 def _stages(model: Sequential) -> list[Stage]:
     structure, params, rest = model._split()
     assert model.input_shape is not None
     row = np.zeros((1, *model.input_shape), np.int32 if model._takes_integers else np.float32)
-    outputs = _outputs(structure, params, rest, row)
+    outputs = _outputs(model._forward(structure), params, rest, row)
     stages: list[Stage] = []
     before = row[0]
     for layer, name in zip(model.layers, structure.names, strict=True):
@@ -261,8 +264,11 @@ class _Smaller:
             assert stage.wiring is not None and stage.wiring.shift is not None
             path = f"{stage.name}/{stage.wiring.shift}"
             self.shifts[path] = given[self.indices[path][-1]]
-        if not isinstance(layer, Layer):
+        if (
+            not isinstance(layer, Layer) or len(held.within([layer], (stage.name,))) > 1
+        ):  # what a layer holds stays whole
             twin = nnx.clone(layer)
+            held.own_terms([twin])
             for name, array in arrays.items():
                 shift = self.shifts.get(f"{stage.name}/{name}", 0)
                 setattr(twin, name, nnx.Param(jax.device_put((array + shift).astype(array.dtype))))
@@ -329,8 +335,8 @@ class _Smaller:
             return term
         stage = next(s for s in self.stages if s.name == name)
         shape = tuple(self.params[path].shape)
-        layout = (layouts.layout_of(stage.layer) or {}).get(parameter)
-        axes = layout.axes(stage.layer, shape) if layout else None
+        layout = layouts.of(stage.layer, {parameter: shape}).get(parameter)
+        axes = layout.fan_in if layout else None
         sliced = slice_term(term, path, shape, self.indices[path], axes)
         same_penalty(term, sliced, path, np.asarray(self.params[path], np.float64), self.indices[path], axes)
         return sliced

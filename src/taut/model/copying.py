@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from flax import nnx
 
-from taut.model import loading, plain, saving
+from taut.model import held, loading, plain, saving
+from taut.model.programs import Programs
 
 if TYPE_CHECKING:
     from taut.model.sequential import Sequential
@@ -26,17 +27,14 @@ def deep(model: Sequential, memo: dict[int, Any]) -> Sequential:
     twin = object.__new__(type(model))
     memo[id(model)] = twin
     layers = nnx.clone(list(model.layers))
-    for layer in {id(layer): layer for layer in layers}.values():
-        if hasattr(layer, "terms"):  # static to NNX, which hands on the very object
-            terms = object.__new__(type(layer.terms))
-            terms.by_name = dict(layer.terms.by_name)
-            object.__setattr__(layer, "terms", terms)
-    shared = {"layers": layers, "_state": model._state, "_bound": None}  # arrays are immutable
+    held.own_terms(layers)
+    shared = {"layers": layers, "_state": model._state, "_bound": None, "_programs": Programs()}  # arrays are immutable
     own = {name: value for name, value in vars(model).items() if name not in shared}
     plain = ("optimizer", "loss")  # frozen
     for name, value in own.items():
         own[name] = value if name in plain else list(value) if name == "metrics" else copy.deepcopy(value, memo)
     vars(twin).update(own | shared)
+    twin._adopt()
     return twin
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,10 @@ import numpy as np
 from taut import errors
 from taut.losses import CategoricalCrossentropy, Loss
 
-__all__ = ["class_weights", "inputs", "labels", "row_weights", "split_off"]
+__all__ = ["class_weights", "inputs", "labels", "no_numbers", "row_weights", "split_off"]
+
+INT32 = np.iinfo(np.int32)
+DATES = "Turn a date into numbers first, such as the days since another date, the month or the weekday."
 
 
 def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
@@ -40,6 +44,8 @@ def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
     except Exception as error:
         raise ValueError(f"{what}: cannot be made an array ({error}); expected rows of equal length.") from error
     if array.dtype == object:
+        if (found := no_numbers(array, names)) is not None:
+            raise ValueError(f"{what}: {found}")
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError):
@@ -49,6 +55,27 @@ def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
     if array.dtype.kind in "USMmcV":
         raise ValueError(f"{what}: has dtype {array.dtype}, expected real numbers. Encode text and dates first.")
     return array, names
+
+
+def no_numbers(data: Any, names: list[str] | None = None) -> str | None:
+    """Where ``data`` holds dates, durations or complex numbers, which numpy makes numbers of without a word; or None.
+
+    Args:
+        data: an array or a column, of objects as well.
+        names: of its columns, for the message.
+    """
+    array: np.ndarray = np.asarray(data)
+    if array.dtype.kind in "mM":
+        return f"has dtype {array.dtype}, expected real numbers. {DATES}"
+    if array.dtype.kind != "O":
+        return None
+    for index in np.ndindex(array.shape):
+        value, where = array[index], f"{_place(index, names)} is" if index else "is"
+        if isinstance(value, datetime.date | datetime.timedelta | np.datetime64 | np.timedelta64):
+            return f"{where} {errors.shown(value)}, expected a real number. {DATES}"
+        if isinstance(value, complex | np.complexfloating):
+            return f"{where} {errors.shown(value)}, expected a real number. Complex data not supported."
+    return None
 
 
 def _place(index: tuple[int, ...], names: list[str] | None) -> str:
@@ -89,16 +116,18 @@ def inputs(
     *,
     what: str = "x",
     integers: bool = False,
+    table: int | None = None,
     layer: str | None = None,
 ) -> np.ndarray:
     """The rows of ``x`` as float32 (or, where ``integers`` says that the first layer may take them, int32).
 
     Args:
         row_shape: what the model was built for; None takes any.
+        table: how many rows the first layer looks up from, where it is an embedding.
         layer: the name of the first layer, for the message.
 
     Raises:
-        ValueError: no rows, NaN or infinity (naming column and row), text, or rows of another shape.
+        ValueError: a row number that the embedding does not have, no rows, NaN or infinity (naming column and row), text, or rows of another shape.
     """
     array, names = _to_numpy(x, what)
     if array.ndim == 0 or len(array) == 0:
@@ -114,12 +143,26 @@ def inputs(
         raise ValueError(f"{what}: has shape {array.shape}, expected at least one value a row.")
     _check_finite(array, what, names)
     if integers and array.dtype.kind in "iu":
+        _check_whole(array, what, names, table, layer)
         return np.ascontiguousarray(array, np.int32)
     with np.errstate(over="ignore"):
         out = np.ascontiguousarray(array, np.float32)
     if array.dtype == np.float64 and not np.isfinite(out).all():
         raise ValueError(f"{what}: holds values beyond ±3.4e38, which float32 cannot hold; scale the data first.")
     return out
+
+
+def _check_whole(
+    array: np.ndarray, what: str, names: list[str] | None, table: int | None = None, layer: str | None = None
+) -> None:
+    """Whole numbers that int32 holds, and that are rows of the embedding they are for."""
+    low, high = (int(INT32.min), int(INT32.max)) if table is None else (0, table - 1)
+    bad = (array < low) | (array > high)
+    if not bad.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    whose = "int32 holds" if table is None else f"layer {layer!r} is an embedding of {table} rows, numbered"
+    raise ValueError(f"{what}: {_place(index, names)} is {array[index]}, but {whose} {low} … {high}.")
 
 
 def _rows_of(shape: tuple[int, ...]) -> str:
@@ -141,6 +184,8 @@ def labels(y: Any, loss: Loss, output_shape: tuple[int, ...], rows: int, *, what
             out = np.ascontiguousarray(loss.check(array, output_shape))
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from None
+    if out.dtype == np.int32 and array.dtype.kind in "iu":
+        _check_whole(array, what, names)
     if out.dtype.kind == "f" and not np.isfinite(out).all():
         raise ValueError(f"{what}: holds values beyond ±3.4e38, which float32 cannot hold; scale the data first.")
     return out
@@ -163,6 +208,8 @@ def row_weights(weights: Any, rows: int, *, what: str = "sample_weight") -> np.n
 def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np.ndarray:
     """``{class number: weight}`` as one weight a row; a class that is not named weighs 1, as in Keras.
 
+    "balanced" is scikit-learn's: rows / (classes × rows of the class), of the classes that there are.
+
     Args:
         y: checked labels: class numbers, one-hot rows, or one column of 0 and 1.
         classes: how many there are; None takes any class number.
@@ -170,8 +217,12 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
     Raises:
         ValueError: labels that are no classes, a class that there is not, a weight that is negative or not finite.
     """
-    if not isinstance(weights, Mapping):
-        raise TypeError(f"class_weight={errors.shown(weights)}, expected a dict such as {{0: 1.0, 1: 5.0}}.")
+    given: Any = weights
+    balanced = isinstance(weights, str) and weights == "balanced"
+    if not balanced and not isinstance(weights, Mapping):
+        raise TypeError(
+            f'class_weight={errors.shown(weights)}, expected a dict such as {{0: 1.0, 1: 5.0}}, or "balanced".'
+        )
     one_hot = y.ndim == 2 and y.shape[1] > 1
     numbers = y.argmax(axis=-1) if one_hot else y.reshape(len(y), -1)[:, 0]
     each = np.abs(y.sum(axis=-1) - 1) < 1e-3 if one_hot else numbers == np.floor(numbers)
@@ -184,14 +235,17 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
         classes = y.shape[1]
     elif y.ndim == 2 and numbers.max() <= 1:
         classes = 2
+    if balanced:
+        found, counts = np.unique(numbers, return_counts=True)
+        given = {int(n): len(y) / (len(found) * count) for n, count in zip(found, counts.tolist(), strict=True)}
     out = np.ones(len(y), np.float32)
-    for label, weight in weights.items():
+    for label, weight in given.items():
         whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
         if not whole or label < 0 or (classes is not None and label >= classes):
             numbered = f"0 … {classes - 1}" if classes is not None else "0, 1, ..."
             raise ValueError(f"class_weight: {label!r} is no class; the labels are class numbers {numbered}.")
-        given: Any = weight
-        if not errors.is_concrete(given) or not 0 <= given < np.inf:
+        number: Any = weight
+        if not errors.is_concrete(number) or not 0 <= number < np.inf:
             raise ValueError(f"class_weight: {label!r}: {weight!r}, expected a finite weight ≥ 0.")
         out[numbers == label] = weight
     return out

@@ -5,15 +5,17 @@ the training) and each batch is gathered inside the loop. The number of steps is
 so an epoch can be run in chunks of about half a second without compiling again: the chunks serve the progress bar,
 Ctrl-C, and the search for the step at which a value stopped being finite.
 
-A program is compiled once for each (structure, shapes): strengths, bounds and learning rates are arguments.
+A program is compiled once for each (structure, shapes): strengths, bounds and learning rates are arguments. Models
+share it, unless it runs a user's own code (`taut.model.programs`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
+from weakref import ref
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +24,26 @@ from taut import transforms
 from taut.losses import Loss
 from taut.metrics import Metric
 from taut.model.network import Outputs, Structure, apply
+from taut.model.programs import Compiled, Programs, compiled, holds_user_code
 from taut.optimizers import Optimizer
 from taut.plans import Plan
 
-__all__ = ["Carry", "Data", "Numbers", "Order", "Program", "Sums", "loop", "measure", "predict", "run"]
+__all__ = ["Carry", "Data", "Forward", "Numbers", "Order", "Program", "Sums", "loop", "measure", "predict", "run"]
 
 Array = jax.Array
 Params = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Forward:
+    """The static half of a forward pass; hashable."""
+
+    structure: Structure
+    programs: ref[Programs] = field(compare=False)  # of the model; weak, because they keep what they were compiled for
+
+    @property
+    def own(self) -> Programs | None:
+        return self.programs() or Programs() if self.structure.holds_user_code else None
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,19 @@ class Program:
     fused: bool  # the loss is computed from what the last activation is given
     plan: Any  # the structure (PyTreeDef) of the plan, whose numbers are arguments
     optimizer: Any  # and of the optimizer
+    programs: ref[Programs] = field(compare=False)  # of the model, see Forward
+
+    @property
+    def own(self) -> Programs | None:
+        return self.programs() or Programs() if self._holds_user_code else None
+
+    @property
+    def forward(self) -> Forward:
+        return Forward(self.structure, self.programs)
+
+    @cached_property
+    def _holds_user_code(self) -> bool:
+        return self.structure.holds_user_code or holds_user_code((self.loss, self.metrics, self.plan, self.optimizer))
 
     @cached_property
     def _hash(self) -> int:
@@ -119,8 +147,11 @@ def data_loss(program: Program, outputs: Outputs, batch: Data) -> Array:
 def metric_rows(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
     """Each metric of each row."""
     logits: Any = outputs.logits
+    # Logits of several outputs say which is the largest. A single one's need not be on the side of 0 that its output
+    # is of one half: a softmax of one output is always 1.
+    several = program.fused and outputs.out.shape[-1] > 1
     return tuple(
-        m.rows(batch.y, logits, True) if program.fused and m.on_logits else m.rows(batch.y, outputs.out)
+        m.rows(batch.y, logits, True) if several and m.on_logits else m.rows(batch.y, outputs.out)
         for m in program.metrics
     )
 
@@ -203,12 +234,12 @@ def _finite(arrays: list[Array]) -> Array:
 
 # The carry is not donated: its start is what a non-finite step goes back to, and the one copy a chunk costs is
 # nothing beside half a second of steps.
-run = partial(jax.jit, static_argnums=0)(loop)
+run = Compiled(loop, 1)
 
 
-@partial(jax.jit, static_argnums=(0, 6))
+@compiled(2)
 def measure(
-    program: Program, numbers: Numbers, params: Params, rest: Any, data: Data, start: Array, size: int
+    program: Program, size: int, numbers: Numbers, params: Params, rest: Any, data: Data, start: Array
 ) -> Array:
     """Loss, penalties and metrics of the ``size`` rows from ``start`` on, in inference mode."""
     plan: Plan = jax.tree.unflatten(program.plan, numbers.plan)
@@ -218,7 +249,7 @@ def measure(
     return Sums(loss, penalty, metric_values(program, outputs, batch)).stacked()
 
 
-@partial(jax.jit, static_argnums=0)
-def predict(structure: Structure, params: Params, rest: Any, x: Array) -> Array:
+@compiled()
+def predict(forward: Forward, params: Params, rest: Any, x: Array) -> Array:
     """The model's output for the rows ``x``, in inference mode."""
-    return apply(structure, params, rest, x, training=False).out
+    return apply(forward.structure, params, rest, x, training=False).out

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["History"]
+import numpy as np
+
+__all__ = ["History", "Totals"]
 
 
 @dataclass
@@ -31,3 +33,28 @@ class History:
         self.epoch.append(epoch)
         for key, value in values.items():
             self.history.setdefault(key, []).append(value)
+
+
+class Totals:
+    """Sums over rows, kept in float64 on the host."""
+
+    def __init__(self, metrics: tuple[str, ...]) -> None:
+        self.metrics = metrics
+        self.rows = 0
+        self.sums = np.zeros(2 + len(metrics))
+
+    def add(self, sums: np.ndarray, rows: int) -> None:
+        """``sums`` over ``rows`` more rows: data loss, penalty, metrics."""
+        self.sums += sums
+        self.rows += rows
+
+    def set(self, sums: np.ndarray, rows: int) -> None:
+        """``sums`` over ``rows`` rows in all."""
+        self.sums, self.rows = sums.astype(np.float64), rows
+
+    def values(self, prefix: str = "") -> dict[str, float]:
+        """Means over the rows: loss (with penalties), data_loss, penalty, metrics."""
+        data, penalty, *metrics = (self.sums / max(self.rows, 1)).tolist()
+        named = {"loss": data + penalty, "data_loss": data, "penalty": penalty}
+        named |= dict(zip(self.metrics, metrics, strict=True))
+        return {prefix + key: value for key, value in named.items()}

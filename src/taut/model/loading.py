@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from taut import errors, identifiers, losses, metrics, optimizers, transforms
-from taut.layers._base import term
-from taut.model import files, network, plain
+from taut import _keras_words, errors, identifiers, losses, metrics, optimizers, transforms
+from taut.layers._terms import term
+from taut.model import entries, files, held_terms, network, plain
 from taut.model.compacting import Change, Compaction
 from taut.model.files import ModelFileError
 from taut.model.history import History
@@ -32,6 +32,7 @@ REFUSALS = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overflo
 """The errors that a wrong description or tensor can cause."""
 
 
+@_keras_words.checked
 def load_model(path: str | os.PathLike[str]) -> Sequential:
     """Load a model that ``save`` wrote, with its weights, terms, optimizer state and history; training can continue.
 
@@ -90,6 +91,8 @@ def rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *
     model._need_layers()
     model.input_shape = tuple(int(n) for n in description["input_shape"])
     model.output_shape = network.build(layers, model._names, model.input_shape, _from_file(tensors))
+    model._adopt()
+    held_terms.put_back(layers, model._names, description.get("held", {}))
     structure, params, rest = model._split()
     expected = {f"params/{p}" for p in params}
     found = {name for name in tensors if name.startswith("params/")}
@@ -97,12 +100,10 @@ def rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *
         odd = sorted(expected ^ found)[0]
         raise ModelFileError(f"the tensor {odd!r} is {'missing' if odd in expected else 'of no layer'}.")
     values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
-    model._attached = _attached(
-        description["attached"],
-        [*params, *network.unit_parts(model.layers, structure, params), *(f"{n}/activity" for n in structure.names)],
-    )
+    model._attached = _attached(description["attached"], entries.places(layers, structure, params))
     state = _fill("state/", rest, tensors)
-    network.write(model.layers, structure, _feasible(model, structure, values) if projected else values, state)
+    resting = model._feasible(structure, values, resting=True) if projected else values
+    network.write(layers, structure, resting, state)
     _finish(model, description)
     plan = model.plan
     if any(name.startswith("training/") for name in tensors) and model.optimizer is not None:
@@ -112,21 +113,6 @@ def rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *
         state = _fill("training/", transforms.init(optimizer, plan, trained, kept), tensors)
         model._state = transforms.layout(optimizer, trained), state
     return model
-
-
-def _feasible(model: Sequential, structure: network.Structure, values: network.Params) -> network.Params:
-    """The file's weights, projected onto their constraints. Weights that taut saved are feasible and keep their bits.
-
-    A constraint that goes only part of the way (MinMaxNorm with a rate below 1, or a user's own) is not applied: the saved
-    model did not take that step. It is recognised by moving its own result.
-    """
-    once = model._feasible(structure, values)
-    moved = {p: float(np.abs(np.asarray(once[p]) - np.asarray(w)).max(initial=0)) for p, w in values.items()}
-    if not any(moved.values()):
-        return once
-    twice = model._feasible(structure, once)
-    again = {p: float(np.abs(np.asarray(twice[p]) - np.asarray(w)).max(initial=0)) for p, w in once.items()}
-    return {p: values[p] if again[p] > 1e-3 * moved[p] else once[p] for p in values}
 
 
 def _finish(model: Sequential, description: Mapping[str, Any]) -> Sequential:

@@ -9,7 +9,7 @@ codec: what one takes apart the others put together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -19,9 +19,12 @@ from flax import nnx
 from taut import activations, identifiers, layouts
 from taut._nnx import iter_modules
 from taut.layers import Layer, Select
-from taut.plans import Entry
+from taut.layers._calls import Watch, watching
+from taut.layers._terms import Terms
+from taut.model.held import build_held, tried, way, within
+from taut.model.programs import holds_user_code
 
-__all__ = ["Structure", "apply", "build", "entries", "name_layers", "split", "write"]
+__all__ = ["Structure", "apply", "build", "name_layers", "split", "write"]
 
 Shape = tuple[int, ...]
 Params = dict[str, jax.Array]
@@ -35,6 +38,7 @@ class Structure:
     train: Any  # nnx.GraphDef in training mode
     evaluate: Any  # and in inference mode
     keys: tuple[tuple[str, tuple[Any, ...]], ...]  # of each parameter: its path, and where NNX keeps it
+    holds_user_code: bool = field(default=False, compare=False)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -59,12 +63,14 @@ def name_layers(layers: Sequence[Any]) -> tuple[str, ...]:
 def build(layers: Sequence[Any], names: Sequence[str], input_shape: Shape, source: Callable[..., np.ndarray]) -> Shape:
     """Make the parameters of every layer that has none yet; returns the shape of one row of output.
 
-    ``source(path, shape, initializer)`` gives each array.
+    ``source(path, shape, initializer)`` gives each array. Taut layers that other modules hold are built for the rows that
+    they are called with.
     """
 
-    def make(layer: Layer, name: str, shape: Shape) -> None:
-        if not layer.built:
+    def make(layer: Any, name: str, shape: Shape) -> None:
+        if isinstance(layer, Layer) and not layer.built:
             layer.build(shape, lambda key, *rest, name=name: source(f"{name}/{key}", *rest))
+        build_held(layer, name, shape, source)
 
     return output_shape(layers, names, input_shape, make)
 
@@ -73,9 +79,9 @@ def output_shape(
     layers: Sequence[Any],
     names: Sequence[str],
     input_shape: Shape,
-    visit: Callable[[Layer, str, Shape], None] | None = None,
+    visit: Callable[[Any, str, Shape], None] | None = None,
 ) -> Shape:
-    """The shape of one row of output for rows of ``input_shape``; ``visit`` sees each taut layer with its own.
+    """The shape of one row of output for rows of ``input_shape``; ``visit`` sees each layer with its own.
 
     Raises:
         ValueError: a layer that cannot take what comes before it, by name.
@@ -90,31 +96,43 @@ def output_shape(
                 )
             if layer.built:
                 check_input(layer, name, shape)
-            if visit is not None:
-                visit(layer, name, shape)
-            shape = layer.output_shape(shape)
-        else:
-            shape = foreign_output_shape(layer, name, shape)
+        if visit is not None and isinstance(layer, nnx.Module):
+            visit(layer, name, shape)
+        shape = rows_after(layer, name, shape)
     return shape
+
+
+def rows_after(layer: Any, name: str, shape: Shape) -> Shape:
+    """The shape of one row of the output of ``layer`` for rows of ``shape``."""
+    for kind in type(layer).__mro__:
+        if kind.__module__.partition(".")[0] == "taut" or "output_shape" in vars(kind):
+            return layer.output_shape(shape)
+        if "__call__" in vars(kind):  # a class of a user's own, or Flax's, which does not say
+            break
+    return foreign_output_shape(layer, name, shape)
 
 
 def check_input(layer: Layer, name: str, shape: Shape) -> None:
     """A built layer's kernel must fit what comes before it."""
-    kernel = getattr(layer, "kernel", None)
-    if kernel is not None and kernel.shape[0] != shape[-1]:
-        raise ValueError(
-            f"layer {name!r} takes rows of {kernel.shape[0]} values (its kernel has shape {kernel.shape}), but what "
-            f"comes before it gives rows of shape {shape}."
-        )
+    for array, parameter in layouts.of(layer).items():
+        if parameter.inputs is not None and parameter.inputs != shape[-1]:
+            raise ValueError(
+                f"layer {name!r} takes rows of {parameter.inputs} values (its {array} has shape {parameter.shape}), but "
+                f"what comes before it gives rows of shape {shape}."
+            )
 
 
 def foreign_output_shape(layer: Any, name: str, shape: Shape) -> Shape:
     if not isinstance(layer, nnx.Module):
         raise TypeError(f"layer {name!r} is {layer!r}, expected a taut layer or a Flax NNX module.")
+    if any(not inner.built for inner in within([layer], (name,)).values()):
+        layer = tried(layer, name, shape)[0]
     graph, state = nnx.split(layer)
 
     def run(state: Any, x: jax.Array) -> jax.Array:
-        return nnx.merge(graph, state)(x)
+        twin = nnx.merge(graph, state)
+        with watching(Watch(frozenset(map(id, within([twin], (name,)).values())))):
+            return twin(x)
 
     try:
         out = jax.eval_shape(run, state, jax.ShapeDtypeStruct((2, *shape), "float32"))
@@ -152,26 +170,30 @@ def _nested(flat: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[Any, Any]:
     return out
 
 
-def split(layers: Sequence[Any], names: tuple[str, ...]) -> tuple[Structure, Params, Any]:
+def split(layers: Sequence[Any], names: tuple[str, ...], own: dict[Any, Structure]) -> tuple[Structure, Params, Any]:
     """(structure, parameters by path, remaining state) of built layers; no array is copied.
 
-    Parameters come in the order of the layers, a layer's kernel before its bias as in Keras.
+    Parameters come in the order of the layers, a layer's kernel before its bias as in Keras. Structures that hold a
+    user's code are remembered in ``own``, others for all models.
     """
     layers = list(layers)
     graph, state, rest = nnx.split(layers, nnx.Param, ...)
     flat = dict(_flat(nnx.to_pure_dict(state)))
     key = (graph, names)
-    if key not in _structures:
-        if len(_structures) >= STRUCTURES:
-            _structures.clear()
+    structure = _structures.get(key) or own.get(key)
+    if structure is None:
         order = sorted(flat, key=lambda keys: (keys[0], *(_rank(key) for key in keys[1:])))
-        _structures[key] = Structure(
+        structure = Structure(
             names,
             _graph_in_mode(layers, training=True),
             _graph_in_mode(layers, training=False),
             tuple(("/".join((names[keys[0]], *(str(key) for key in keys[1:]))), keys) for keys in order),
+            holds_user_code(layers, skip=(Terms,)),  # the terms that act are in the plan
         )
-    structure = _structures[key]
+        remembered = own if structure.holds_user_code else _structures
+        if len(remembered) >= STRUCTURES:
+            remembered.clear()
+        remembered[key] = structure
     return structure, {path: flat[keys] for path, keys in structure.keys}, nnx.to_pure_dict(rest)
 
 
@@ -186,12 +208,12 @@ def _graph_in_mode(layers: list[Any], training: bool) -> Any:
     changed its dropout; and it passes by modules that have the attributes alone.
     """
     copies = nnx.clone(layers)
-    for layer in copies:
-        frozen = not getattr(layer, "trainable", True)
-        for _, module in iter_modules(layer):
-            for name, value in (("deterministic", not training), ("use_running_average", not training or frozen)):
-                if name in vars(module):
-                    setattr(module, name, value)
+    together: Any = copies
+    for keys, module in iter_modules(together):
+        frozen = not all(bool(getattr(held, "trainable", True)) for held in way(copies, keys))
+        for name, value in (("deterministic", not training), ("use_running_average", not training or frozen)):
+            if name in vars(module):
+                setattr(module, name, value)
     return nnx.graphdef(copies)
 
 
@@ -211,7 +233,7 @@ class Outputs(NamedTuple):
 
     out: jax.Array
     logits: jax.Array | None
-    layers: dict[str, jax.Array]
+    layers: dict[str, tuple[jax.Array, ...]]  # one for each call
     rest: Any
 
 
@@ -224,26 +246,44 @@ def apply(
     training: bool,
     want: Sequence[str] = (),
 ) -> Outputs:
-    """Run the layers on a batch ``x``; the outputs of the layers named in ``want`` are returned as well."""
+    """Run the layers on a batch ``x``; the outputs of the layers named in ``want`` are returned as well.
+
+    Raises:
+        ValueError: one of them was not called, or where its output cannot be taken out of.
+    """
     layers = _merge(structure, params, rest, training)
-    seen: dict[str, jax.Array] = {}
+    inner = within(layers, structure.names)
+    watch = Watch(
+        frozenset(map(id, inner.values())), {id(layer): path for path, layer in inner.items() if path in want}
+    )
     logits = None
     for i, (name, layer) in enumerate(zip(structure.names, layers, strict=True)):
         try:
-            if i == len(layers) - 1 and hasattr(layer, "before_activation"):
-                logits = layer.before_activation(x)
-                x = layer.activation(logits)
-            else:
-                x = layer(x)
+            with watching(watch):
+                if i == len(layers) - 1 and gives_logits(layer):
+                    logits = layer.before_activation(x)
+                    out = layer.activation(logits)
+                    noted = False
+                else:
+                    out = layer(x)
+                    noted = isinstance(layer, Layer)
         except Exception as error:
             error.add_note(f"This happened in layer {name!r} ({type(layer).__name__}), given {x.dtype}{x.shape}.")
             raise
-        if name in want:
-            seen[name] = x
+        x = out
+        if name in want and not noted:
+            watch.note(name, x)
+    for name in want:
+        if name not in watch.seen:
+            raise ValueError(
+                f"{name} has an activity_regularizer, but its output is not seen when the model is called: it is called "
+                f"inside an NNX transformation (scan, vmap, jit, remat) or not at all. Give the regularizer to the "
+                f"layer around it."
+            )
     if training:
         _, _, rest = nnx.split(layers, nnx.Param, ...)
         rest = nnx.to_pure_dict(rest)
-    return Outputs(x, logits, seen, rest)
+    return Outputs(x, logits, watch.seen, rest)
 
 
 def write(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], rest: Any = None) -> None:
@@ -254,91 +294,14 @@ def write(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]
         nnx.update(layers, rest)
 
 
-def entries(
-    layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], attached: Mapping[str, Mapping[str, Any]]
-) -> list[Entry]:
-    """One plan entry for each parameter, with its role, fan-in and whatever terms its layer or ``attach`` gave it.
-
-    Raises:
-        ValueError: a layer has a term for a parameter that it does not have.
-    """
-    together: Any = list(layers)
-    modules = dict(iter_modules(together))
-    out = []
-    for path, keys in structure.keys:
-        layer, name = layers[keys[0]], keys[-1]
-        owner = modules.get(tuple(keys[:-1]))
-        layout = layouts.layout_of(owner) or {}
-        shape = tuple(params[path].shape)
-        parameter = layout.get(str(name))
-        terms = dict(attached.get(path, {}))
-        if isinstance(layer, Layer) and len(keys) == 2:
-            for kind in ("regularizer", "constraint"):
-                terms.setdefault(kind, getattr(layer, f"{name}_{kind}", None))
-        out.append(
-            Entry(
-                path=path,
-                role=parameter.role if parameter else str(name),
-                shape=shape,
-                fan_in=parameter.axes(owner, shape) if parameter else None,
-                trainable=bool(getattr(layer, "trainable", True)),
-                regularizer=terms.get("regularizer"),
-                constraint=terms.get("constraint"),
-            )
-        )
-    for path, parts in _units(out).items():
-        layer = layers[dict(structure.keys)[parts[0].path][0]]
-        terms = dict(attached.get(path, {}))
-        if isinstance(layer, Layer) and path.count("/") == 1:
-            for kind in ("regularizer", "constraint"):
-                terms.setdefault(kind, getattr(layer, f"unit_{kind}", None))
-        if any(term is not None for term in terms.values()):
-            out.append(
-                Entry(
-                    path=path,
-                    role="unit",
-                    shape=(sum(p.rows for p in parts), parts[0].units),
-                    fan_in=(0,),
-                    trainable=bool(getattr(layer, "trainable", True)),
-                    regularizer=terms.get("regularizer"),
-                    constraint=terms.get("constraint"),
-                    parts=parts,
-                )
-            )
-    for layer, name in zip(layers, structure.names, strict=True):
-        for parameter_name in getattr(layer, "PARAMETERS", ()):
-            for kind in ("regularizer", "constraint"):
-                argument = f"{parameter_name}_{kind}"
-                if f"{name}/{parameter_name}" not in params and getattr(layer, argument, None) is not None:
-                    raise ValueError(
-                        f"layer {name!r} has {argument}={getattr(layer, argument)}, but no {parameter_name} for it to "
-                        f"act on. Remove the term, or give the layer its {parameter_name} "
-                        f"({'use_bias=True' if parameter_name == 'bias' else 'see its arguments'})."
-                    )
-    return out
-
-
-def _units(entries: Sequence[Entry]) -> dict[str, tuple[layouts.Part, ...]]:
-    """What the units of each module consist of, where it has one kernel with a declared layout: by "<module>/unit"."""
-    modules: dict[str, list[Entry]] = {}
-    for entry in entries:
-        modules.setdefault(entry.path.rpartition("/")[0], []).append(entry)
-    out: dict[str, tuple[layouts.Part, ...]] = {}
-    for prefix, own in modules.items():
-        kernels = [e for e in own if e.role == "kernel" and e.fan_in is not None]
-        parts = [
-            *(layouts.Part(e.path, e.shape, e.fan_in or ()) for e in kernels),
-            *(layouts.Part(e.path, e.shape, ()) for e in own if e.role == "bias"),
-        ]
-        if len(kernels) == 1 and len({p.units for p in parts}) == 1:
-            out[f"{prefix}/unit"] = tuple(parts)
-    return out
-
-
-def unit_parts(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The paths of the layers' units, kernel and bias together ("dense/unit"), each with those of its parameters."""
-    own = [e for e in entries(layers, structure, params, {}) if not e.parts]
-    return {path: tuple(part.path for part in parts) for path, parts in _units(own).items()}
+def gives_logits(layer: Any) -> bool:
+    """Whether a layer is its ``activation`` of its ``before_activation``; a subclass with another call is not."""
+    for kind in type(layer).__mro__:
+        if "before_activation" in vars(kind):
+            return True
+        if "__call__" in vars(kind):
+            return False
+    return False
 
 
 def activation_name(layer: Any) -> str | None:
@@ -368,7 +331,7 @@ def with_rare_entries(
             break
     out = []
     for path, keys in structure.keys:
-        if not isinstance(layers[keys[0]], Layer):
+        if not isinstance(layers[keys[0]], Layer) or len(keys) > 2:
             out.append(path)
         elif path == f"{first}/kernel" and path in params:
             columns = np.asarray(x).reshape(-1, params[path].shape[0])

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flax import nnx
 
-from taut import _extras, _files, activations
-from taut.layers import Activation, Dense, Dropout, Flatten, Input, Select
+from taut import _extras, _files, activations, layouts
 from taut.model.files import check_name
 
 if TYPE_CHECKING:
@@ -141,29 +139,25 @@ def export(model: Sequential, path: str | os.PathLike[str]) -> None:
 
 
 def _layer(graph: _Graph, layer: Any, name: str) -> None:
-    x, kind = graph.value, type(layer)
-    if kind in (Input, Dropout, nnx.Dropout):
-        return
-    if kind is Flatten:
+    x, kind, layout = graph.value, type(layer), layouts.of(layer)
+    way, computes = (layout.flow.way, layout.flow.computes) if layout.flow else ("", "")
+    if way == "flatten":
         graph.node("Flatten", x, axis=1)
-    elif kind is Select:
+    elif way == "select":
         if layer.axis is None:
             x = graph.node("Flatten", x, axis=1)
         graph.node("Gather", x, graph.constant(layer.indices, np.int64), axis=-1)
-    elif kind in (Dense, nnx.Linear):
-        out = graph.node("MatMul", x, graph.constant(layer.kernel[...]))
-        bias = getattr(layer, "bias", None)
-        if bias is not None:
-            out = graph.node("Add", out, graph.constant(bias[...]))
-        if kind is Dense:
-            _activate(graph, layer.activation, name, out)
-    elif kind is Activation:
-        _activate(graph, layer.activation, name, x)
-    else:
+    elif computes == "affine":
+        x = graph.node("MatMul", x, graph.constant(layer.kernel[...]))
+        if "bias" in layout:
+            x = graph.node("Add", x, graph.constant(layer.bias[...]))
+    elif computes != "same":
         raise ValueError(
             f"layer {name!r} ({kind.__name__}) cannot be exported to ONNX; supported are Dense, Flatten, Activation, Dropout, "
             f"Select, Input and nnx.Linear. Replace the layer, or export the layers before it as a model of their own."
         )
+    if layout.flow and layout.flow.activation:
+        _activate(graph, getattr(layer, layout.flow.activation), name, x)
 
 
 def _activate(graph: _Graph, activation: Any, name: str, x: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from taut import errors, identifiers, losses, metrics, optimizers, transforms
 from taut.layers import Layer
 from taut.layers._base import encode
-from taut.model import files, network, plain
+from taut.model import files, held_terms, network, plain
 from taut.model.history import History
 from taut.model.loading import FORMAT, REFUSALS, raw, rebuild, words
 
@@ -29,7 +29,7 @@ __all__ = ["parts", "save"]
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Write ``model`` to ``path`` atomically, after a check that the file can be loaded."""
     model._need_built()
-    files.check_name(path, "model", stacklevel=4)
+    files.check_name(path, "model", stacklevel=5)  # through Sequential.save and what checks its arguments
     files.write(path, *parts(model))
 
 
@@ -41,6 +41,7 @@ def parts(model: Sequential) -> tuple[dict[str, np.ndarray], str]:
     """
     tensors: dict[str, np.ndarray] = {}
     if model.built:
+        model._rest()
         structure, params, rest = model._split()
         tensors |= {f"params/{p}": np.asarray(w) for p, w in params.items()}
         tensors |= {f"state/{name}": array for name, array in _leaves(rest)}
@@ -100,6 +101,7 @@ def _describe(model: Sequential) -> dict[str, Any]:
         "attached": {
             path: {kind: encode(term) for kind, term in terms.items()} for path, terms in model._attached.items()
         },
+        **held_terms.written(model.layers, model._names),
         "compile": compiled,
         "history": None if model.history is None else _plain_history(model.history),
         "metadata": _plain(model.metadata, "model.metadata"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,31 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from taut import _cores, _reports, constraints, errors, losses, metrics, optimizers, regularizers, transforms, utils
+from taut import (
+    _cores,
+    _keras_words,
+    _reports,
+    constraints,
+    errors,
+    identifiers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    transforms,
+    utils,
+)
 from taut.layers import Layer
+from taut.layers._calls import refuse_symbols
+from taut.layers._terms import is_term_argument
 from taut.model import data as adapt
-from taut.model import engine, network, settling
-from taut.model.engine import Carry, Data, Numbers, Program
-from taut.model.history import History
+from taut.model import engine, entries, held, network, settling
+from taut.model.engine import Carry, Data, Forward, Numbers, Program
+from taut.model.forks import refuse_fork
+from taut.model.history import History, Totals
+from taut.model.programs import Programs, holds_user_code
 from taut.model.progress import Progress, show
-from taut.model.training import Job, Totals, Trainer, train
+from taut.model.training import Job, Trainer, train
 from taut.plans import Plan, bind
 from taut.regularizers import Acting
 
@@ -58,6 +76,7 @@ class Sequential:
     True
     """
 
+    @_keras_words.checked
     def __init__(
         self, layers: Sequence[Any] | None = None, name: str = "sequential", *, _seed: int | None = None
     ) -> None:
@@ -76,6 +95,7 @@ class Sequential:
         self._attached: dict[str, dict[str, Any]] = {}
         self._state: tuple[Any, transforms.StepState] | None = None  # with the layout it was made for
         self._bound: tuple[Any, Plan] | None = None
+        self._programs = Programs()
         self._generator = np.random.default_rng(self.seed)
         self.compaction: Compaction | None = None
         if isinstance(layers, str | nnx.Module):
@@ -84,8 +104,24 @@ class Sequential:
             )
         self._extend(list(layers or ()))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if is_term_argument(name):
+            raise AttributeError(
+                f"a Sequential has no {name}, so that it would do nothing. Put the term on a layer, "
+                f"model.layers[0].{name} = ..., or on all that match: "
+                f"model.attach({{'*/{name.rpartition('_')[0]}': term}})."
+            )
+        super().__setattr__(name, value)
+
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}: {', '.join(type(layer).__name__ for layer in self.layers)}>"
+
+    if not TYPE_CHECKING:  # a type checker should see what is there
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property that failed: its own error, not that it is missing
+                return object.__getattribute__(self, name)
+            raise _keras_words.in_model(self, name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Sequential:
         from taut.model.copying import deep
@@ -106,6 +142,11 @@ class Sequential:
     def _extend(self, layers: list[Any]) -> None:
         """Put ``layers`` on top and build them together: a build looks at the whole model."""
         for layer in layers:
+            if isinstance(layer, Sequential):
+                raise TypeError(
+                    f"layer {layer!r} is a model; a Sequential holds layers. Put its layers in: "
+                    f"Sequential([*inner.layers, ...]), or wrap them as nnx.Sequential(*inner.layers)."
+                )
             if not isinstance(layer, nnx.Module):
                 raise TypeError(
                     f"layer {layer!r}: expected a taut layer (taut.layers.Dense, ...) or a Flax NNX module."
@@ -139,16 +180,25 @@ class Sequential:
         self._need_layers()
         self.output_shape = network.build(self.layers, self._names, input_shape, source)
         self.input_shape = input_shape
+        self._adopt()
         structure, params, _ = self._split()
         feasible = self._feasible(structure, params)
         network.write(self.layers, structure, feasible)
+
+    def _adopt(self) -> None:
+        """Hear of late terms from every layer."""
+        for layer in held.within(self.layers, self._names).values():
+            layer.terms.models.add(self)
 
     @property
     def _names(self) -> tuple[str, ...]:
         return network.name_layers(self.layers)
 
     def _split(self) -> tuple[network.Structure, network.Params, Any]:
-        return network.split(self.layers, self._names)
+        return network.split(self.layers, self._names, self._programs.structures)
+
+    def _forward(self, structure: network.Structure) -> Forward:
+        return Forward(structure, weakref.ref(self._programs))
 
     def _need_layers(self) -> None:
         if not self.layers:
@@ -182,14 +232,14 @@ class Sequential:
         """
         self._need_built()
         structure, params, _ = self._split()
-        units = network.unit_parts(self.layers, structure, params)
-        targets = [*params, *units, *(f"{name}/activity" for name in dict.fromkeys(structure.names))]
+        targets = entries.places(self.layers, structure, params)
         chosen: dict[str, dict[str, Any]] = {path: dict(old) for path, old in self._attached.items()}
         for pattern, value in terms.items():
-            found = fnmatch.filter(targets, pattern)
+            # Its own path is no pattern: the names of layers may hold "[", "?" and "*".
+            found = [pattern] if pattern in targets else fnmatch.filter(targets, pattern)
             if not found:
                 raise ValueError(errors.unknown("parameter path or pattern", pattern, targets))
-            if "*" in pattern:  # "*" means the parameters; what is made of them is asked for by name
+            if "*" in pattern and len(found) > 1:  # "*" means the parameters; the rest is asked for by name
                 found = [path for path in found if path in params] or found
             for path in found:
                 chosen[path] = {**chosen.get(path, {}), **_sort_terms(path, value)}
@@ -200,6 +250,8 @@ class Sequential:
         except Exception:
             self._attached = before
             raise
+        if holds_user_code(terms):
+            self._programs = Programs()
         network.write(self.layers, structure, self._feasible(structure, params))
 
     @property
@@ -209,39 +261,107 @@ class Sequential:
         structure, params, _ = self._split()
         return self._bind(structure, params, self.terms)
 
-    def _bind(self, structure: network.Structure, params: network.Params, rule: str) -> Plan:
-        entries = network.entries(self.layers, structure, params, self._attached)
+    def _bind(
+        self,
+        structure: network.Structure,
+        params: network.Params,
+        rule: str,
+        attached: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Plan:
+        """The plan with the model's own attached terms, or with others; others leave no trace on the model."""
+        own = attached is None
+        attached = self._attached if attached is None else attached
+        acting = entries.entries(self.layers, structure, params, attached)
         activities = []
-        for layer, name in zip(self.layers, structure.names, strict=True):
+        for name, layer in held.activity_layers(self.layers, structure.names).items():
             term = getattr(layer, "activity_regularizer", None)
-            term = self._attached.get(f"{name}/activity", {}).get("regularizer", term)
+            term = attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
-        reached = {e.path for e in entries} | {f"{name}/activity" for name in structure.names}
-        for path, terms in self._attached.items():
+        reached = {e.path for e in acting} | {f"{name}/activity" for name in structure.names}
+        for path, terms in attached.items():
             if path not in reached and any(term is not None for term in terms.values()):
                 raise ValueError(
                     f"terms were attached to {path!r}, which this model no longer has: a layer was renamed or taken out. "
                     f"Give the layer that name back, or attach the terms before you change it. The model has "
                     f"{', '.join(sorted(reached))}."
                 )
-        asked = (entries, activities, rule)
-        if self._bound is None or self._bound[0] != asked:  # binding traces every term once
-            self._bound = asked, bind(entries, activities, rule=rule)
-        return self._bound[1]
+        asked = (acting, activities, rule)
+        bound = self._bound  # read once: another thread may replace it
+        if bound is not None and bound[0] == asked:
+            return bound[1]
+        plan = bind(acting, activities, rule=rule)  # traces every term once
+        if own:
+            self._bound = asked, plan
+        return plan
 
-    def _feasible(self, structure: network.Structure, params: Mapping[str, Any]) -> dict[str, jax.Array]:
-        """The nearest parameters inside their constraints; by numpy, where XLA would first compile each operation."""
+    def _changed(self, layer: Any, argument: str, act: bool) -> None:
+        """A layer of this model was given a term late, or was frozen or not: the plan takes it in, the weights obey it.
+
+        Without ``act`` it is only seen whether it could.
+
+        Raises:
+            ValueError: the term cannot act where it was put; nothing has changed then.
+        """
+        if not self.built:
+            return
+        found = held.within(self.layers, self._names)
+        path = next((path for path, inner in found.items() if inner is layer), None)
+        if path is None:  # it was taken out of the model
+            layer.terms.models.discard(self)
+            return
+        parameter, _, kind = argument.rpartition("_")
+        before = self._attached
+        place = f"{path}/{parameter}"
+        if kind in before.get(place, {}):  # the latest term counts
+            left = {k: v for k, v in before[place].items() if k != kind}
+            self._attached = {p: terms for p, terms in before.items() if p != place} | ({place: left} if left else {})
+        try:
+            structure, params, _ = self._split()
+            self._bind(structure, params, self.terms)
+            if not act:
+                self._attached = before
+            elif kind != "regularizer":
+                network.write(self.layers, structure, self._feasible(structure, params))
+        except Exception:
+            self._attached = before
+            raise
+
+    def _rest(self) -> None:
+        """Bring the weights to where loading brings them: a user may have changed them, or frozen modules, by hand."""
+        structure, params, _ = self._split()
+        if self._bind(structure, params, self.terms).constrained:
+            network.write(self.layers, structure, self._feasible(structure, params, resting=True))
+
+    def _feasible(
+        self, structure: network.Structure, params: Mapping[str, Any], resting: bool = False
+    ) -> dict[str, jax.Array]:
+        """The nearest parameters inside their constraints; by numpy, where XLA would first compile each operation.
+
+        ``resting``: weights that have been projected before. A constraint that moves weights each time it is applied
+        (MinMaxNorm(rate=0.5), a function that shrinks) leaves them then, or a model would change by being saved.
+        """
         plan = self._bind(structure, dict(params), "keras")
-        projected = plan.project({path: np.asarray(w) for path, w in params.items()})
+        given = {path: np.asarray(w) for path, w in params.items()}
+        projected = plan.project(given)
+        if resting and any(not np.array_equal(projected[path], w) for path, w in given.items()):
+            again = plan.project({path: np.asarray(w) for path, w in projected.items()})
+            for path, w in given.items():
+                first, second = np.abs(projected[path] - w).max(initial=0.0), np.abs(again[path] - projected[path])
+                if second.max(initial=0.0) > max(0.01 * first, 1e-4 * float(np.abs(w).max(initial=0.0))):
+                    projected[path] = w
         return jax.device_put(projected)
 
     # --- compile -----------------------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None, terms: str = "exact"
     ) -> None:
         """Say how to train.
+
+        What a function of your own reads besides its arguments (a global, an attribute) is read once, when it is first
+        used after `compile`, as in Keras; to have it read again, compile again.
 
         Args:
             optimizer: a name ("sgd", "adam", "adamw", "rmsprop", "adagrad"), an optimizer, or an optax transformation.
@@ -262,6 +382,7 @@ class Sequential:
         before = (self.optimizer, self.loss, self.metrics, self.terms, self._state)
         self.optimizer, self.loss, self.metrics, self.terms = new_optimizer, new_loss, list(metrics or ()), terms
         self._state = None
+        self._programs = Programs()  # what is the user's code is traced again
         try:
             self._metrics()
             if self.built:
@@ -282,32 +403,40 @@ class Sequential:
             )
 
     def _need_compiled(self) -> losses.Loss:
+        refuse_fork()  # before any data are put on a device
         if self.loss is None or self.optimizer is None:
             raise ValueError('this model has no loss yet: call model.compile(optimizer="adam", loss="mse") first.')
         return self.loss
 
     def _metrics(self) -> tuple[metrics.Metric, ...]:
-        return metrics.get_all(self.metrics, self.loss)
+        return metrics.get_all(self.metrics)
 
     def _program(
-        self, structure: network.Structure, plan: Plan, optimizer: optimizers.Optimizer, loss: losses.Loss
+        self,
+        structure: network.Structure,
+        plan: Plan,
+        optimizer: optimizers.Optimizer,
+        loss: losses.Loss,
+        programs: Programs,
     ) -> tuple[Program, Numbers]:
-        """What is compiled, and the numbers that it takes as arguments."""
+        """What is compiled, and the numbers that it takes as arguments; ``programs`` is kept by the caller."""
         last = self.layers[-1]
         fused = (
             loss.fused_with is not None
             and not loss.from_logits
-            and hasattr(last, "before_activation")
+            and network.gives_logits(last)
             and network.activation_name(last) == loss.fused_with
         )
         watched = tuple(a.layer for a in plan.activities)
         acts, plan_form = jax.tree.flatten(plan)
         rates, optimizer_form = jax.tree.flatten(optimizer)
         numbers = Numbers([np.asarray(n, np.float32) for n in acts], rates)
-        return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form), numbers
+        own = weakref.ref(programs)
+        return Program(structure, loss, self._metrics(), watched, fused, plan_form, optimizer_form, own), numbers
 
     # --- fit, evaluate, predict ----------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def fit(
         self,
         x: Any,
@@ -318,7 +447,7 @@ class Sequential:
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         settle: int = 0,
@@ -328,13 +457,14 @@ class Sequential:
         Args:
             x: (rows, ...) numbers: numpy, JAX, PyTorch, lists, pandas or polars.
             y: one label a row, as the loss takes them.
-            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too.
+            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too. More than
+                there are rows means all of them, as in Keras.
             epochs: passes over the data.
             verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
             validation_split: the fraction of the *last* rows that is held out.
             validation_data: (x, y) or (x, y, sample_weight), measured after each epoch.
             shuffle: whether each epoch visits the rows in a new order.
-            class_weight: {class number: weight}.
+            class_weight: {class number: weight}, or "balanced" (rows / (classes × rows of the class)).
             sample_weight: one weight ≥ 0 a row.
             initial_epoch: the number of the first epoch, for training that goes on.
             settle: full-batch proximal-gradient steps at the end. Minibatches are noisy, so no method identifies
@@ -355,8 +485,6 @@ class Sequential:
         )
         size = 32 if batch_size is None else _integer("batch_size", batch_size, 1)
         rows, targets, weight = self._data(x, y, sample_weight)
-        if batch_size is not None and size > len(rows):
-            raise ValueError(f"batch_size={size} is above the number of rows, {len(rows)}; expected 1 to {len(rows)}.")
         if class_weight is not None:
             weight = self._weighted(Data(rows, targets, weight), class_weight).weight
         progress = Progress(verbose, epochs)
@@ -408,7 +536,7 @@ class Sequential:
         y: Any,
         batch_size: int | None = 32,
         sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
         validation_data: Any = None,
     ) -> Job:
         """A training run that has not begun: checked data, the compiled program's arguments, a fresh optimizer state.
@@ -430,7 +558,7 @@ class Sequential:
         job = self._job(loss, data, min(size, len(data.x)), fresh=True)
         return dataclasses.replace(job, validation=held)
 
-    def _weighted(self, data: Data, class_weight: Mapping[int, float]) -> Data:
+    def _weighted(self, data: Data, class_weight: Mapping[int, float] | str) -> Data:
         """``data``, each row's weight times its class's."""
         sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
         by_class = adapt.class_weights(class_weight, data.y, self._output(data.x)[-1] if sparse else None)
@@ -446,24 +574,37 @@ class Sequential:
         frozen = {p: w for p, w in params.items() if p not in trainable}
         params = {p: w for p, w in params.items() if p in trainable}
         optimizer = self.optimizer.prepared()
-        program, numbers = self._program(structure, plan, optimizer, loss)
+        programs = Programs() if fresh else self._programs
+        program, numbers = self._program(structure, plan, optimizer, loss, programs)
         layout = transforms.layout(optimizer, params)
         rare = network.with_rare_entries(self.layers, structure, params, data.x, batch) if plan.scaled_paths else ()
         if fresh or self._state is None or self._state[0] != layout:
             state = transforms.init(optimizer, plan, params, rare)
         else:
             state = transforms.resume(optimizer, plan, self._state[1], params, rare)
-        return Job(program, numbers, plan, optimizer, frozen, data, batch, Carry(params, rest, state), layout)
+        carry = Carry(params, rest, state)
+        return Job(program, numbers, plan, optimizer, frozen, data, batch, carry, layout, programs)
+
+    @property
+    def _first(self) -> int:
+        """The number of the first layer that is not an Input."""
+        return next((i for i, layer in enumerate(self.layers) if type(layer).__name__ != "Input"), 0)
 
     @property
     def _takes_integers(self) -> bool:
-        first = next((layer for layer in self.layers if type(layer).__name__ != "Input"), None)
-        return first is not None and not isinstance(first, Layer)
+        return bool(self.layers) and not isinstance(self.layers[self._first], Layer)
 
     def _rows(self, x: Any, what: str = "x", row_shape: Shape | None = None) -> np.ndarray:
         self._need_layers()
-        shape = self.input_shape if row_shape is None else row_shape
-        return adapt.inputs(x, shape, what=what, integers=self._takes_integers, layer=self._names[0])
+        first = self.layers[self._first]
+        return adapt.inputs(
+            x,
+            self.input_shape if row_shape is None else row_shape,
+            what=what,
+            integers=self._takes_integers,
+            table=first.num_embeddings if isinstance(first, nnx.Embed) else None,
+            layer=self._names[self._first],
+        )
 
     def _output(self, rows: np.ndarray) -> Shape:
         """The shape of one row of output, also of a model that is not built yet."""
@@ -495,9 +636,10 @@ class Sequential:
         totals = Totals(tuple(m.name for m in program.metrics))
         for start in range(0, len(data.x), size):
             n = min(size, len(data.x) - start)
-            totals.add(np.asarray(engine.measure(program, numbers, params, rest, data, start, n)) * n, n)
+            totals.add(np.asarray(engine.measure(program, n, numbers, params, rest, data, start)) * n, n)
         return totals
 
+    @_keras_words.checked
     def evaluate(
         self,
         x: Any,
@@ -519,7 +661,7 @@ class Sequential:
         structure, params, rest = self._split()
         plan = self._bind(structure, params, self.terms)
         assert self.optimizer is not None
-        program, numbers = self._program(structure, plan, self.optimizer.prepared(), loss)
+        program, numbers = self._program(structure, plan, self.optimizer.prepared(), loss, self._programs)
         size = _integer("batch_size", batch_size, 1)
         values = self._measure(program, numbers, params, rest, data, size).values()
         if verbose not in (0, "auto"):
@@ -529,11 +671,13 @@ class Sequential:
         scores = [values["loss"], *(values[m.name] for m in program.metrics)]
         return scores if len(scores) > 1 else scores[0]
 
+    @_keras_words.checked
     def predict(self, x: Any, batch_size: int = EVALUATION_ROWS, verbose: Any = 0) -> np.ndarray:
         """The model's output for each row of ``x``: a numpy array of shape (rows, ...)."""
         self._need_built()
         rows = self._rows(x)
         structure, params, rest = self._split()
+        forward = self._forward(structure)
         size = _integer("batch_size", batch_size, 1)
         parts = []
         for start in range(0, len(rows), size):
@@ -541,12 +685,17 @@ class Sequential:
             # Rounded up to a power of two, so that any number of rows is served by a few programs.
             padded = np.zeros((1 << (len(part) - 1).bit_length(), *part.shape[1:]), part.dtype)
             padded[: len(part)] = part
-            parts.append(np.asarray(engine.predict(structure, params, rest, jax.device_put(padded)))[: len(part)])
+            parts.append(np.asarray(engine.predict(forward, params, rest, jax.device_put(padded)))[: len(part)])
         return np.concatenate(parts)
 
     def __call__(self, x: Any) -> jax.Array:
-        """The output for a batch ``x`` as a JAX array, in inference mode."""
+        """The output for a batch ``x`` as a JAX array, in inference mode.
+
+        Not compiled where a layer runs a user's own code, which is then read as it is now, as in Keras.
+        """
+        refuse_symbols("a Sequential", x)
         self._need_built()
+        refuse_fork()
         structure, params, rest = self._split()
         x = jnp.asarray(x)
         if x.shape[1:] != self.input_shape:
@@ -554,7 +703,9 @@ class Sequential:
                 f"layer {self._names[0]!r} takes rows of shape {self.input_shape}, but got an array of shape {x.shape}; "
                 f"expected (rows, {', '.join(map(str, self.input_shape or ()))})."
             )
-        return engine.predict(structure, params, rest, x)
+        if structure.holds_user_code:
+            return network.apply(structure, params, rest, x, training=False).out
+        return engine.predict(self._forward(structure), params, rest, x)
 
     # --- weights -----------------------------------------------------------------------------------------------------
 
@@ -594,6 +745,7 @@ class Sequential:
         """How many numbers the parameters hold."""
         return sum(w.size for w in self.params.values())
 
+    @_keras_words.checked
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers, their output shapes and parameter counts, and the audit of terms."""
         from taut.model.summary import summary
@@ -602,6 +754,7 @@ class Sequential:
 
     # --- files -------------------------------------------------------------------------------------------------------
 
+    @_keras_words.checked
     def save(self, path: Any) -> None:
         """Write the model to one safetensors file, atomically: weights, architecture, terms, optimizer, history.
 
@@ -678,6 +831,7 @@ def _sort_terms(path: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {"regularizer": None} if path.endswith("/activity") else {"regularizer": None, "constraint": None}
     parts = value if isinstance(value, list | tuple) else [value]
+    parts = [identifiers.from_keras(p) or p for p in parts]
     rs = [p for p in parts if isinstance(p, regularizers.Regularizer | Acting)]
     cs = [p for p in parts if isinstance(p, constraints.Constraint)]
     if len(rs) + len(cs) != len(parts):

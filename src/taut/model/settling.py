@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from taut.model import engine
 from taut.model.engine import Data, Numbers, Program
+from taut.model.programs import compiled
 from taut.plans import Plan
 
 __all__ = ["settle"]
@@ -58,7 +59,7 @@ def _dot(a: Mapping[str, Array], b: Mapping[str, Array]) -> Array:
     return sum((jnp.vdot(a[p], b[p]) for p in a), start=jnp.zeros(()))
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled()
 def _settle(
     program: Program, numbers: Numbers, params: Any, frozen: Any, rest: Any, data: Data, steps: Array
 ) -> tuple[Any, Array, Array, Array]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from taut import _regularizer, _term, constraints, errors, regularizers
-from taut.functional._axes import input_groups, resolve
+from taut.functional._axes import filter_groups, input_groups, resolve
 
 __all__ = ["TermRefused", "same_penalty", "slice_activity", "slice_term"]
 
@@ -110,11 +110,14 @@ def _grouped(term: Any, where: str, shape: tuple[int, ...], kept: Kept, fan_in: 
         return {"groups": _renumbered(term.by, groups, shape, kept, fan_in)}
     if term.by == "input":
         axes = input_groups(fan_in, shape)
+    elif term.by == "filter":
+        axes = filter_groups(fan_in, shape)
     elif term.by == "all":
         axes = tuple(range(len(shape)))
     else:
         axes = resolve(None, fan_in, shape)
-        axes = axes[:-1] if term.by == "filter" else axes
+    if axes is None:
+        raise _refuse(where, term, "groups of several on one axis")
     old_size, new_size = (math.prod(s[a] for a in axes) for s in (shape, new))
     if scaled and old_size != new_size:
         return {"strength": term.strength * math.sqrt(old_size / new_size)}

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taut import _extras, activations
-from taut.layers import Activation, Dense, Dropout, Flatten, Input, Select
+from taut import _extras, activations, layouts
 from taut.model.compacting import compact
 
 if TYPE_CHECKING:
@@ -148,26 +147,25 @@ class SparseModel:
         steps: list[Callable[[Array], Array]] = []
         small = compact(model, training=False)
         for layer, name in zip(small.layers, small._names, strict=True):
-            kind = type(layer)
-            if kind in (Input, Dropout):
-                continue
-            if kind is Flatten:
+            kind, layout = type(layer), layouts.of(layer)
+            way, computes = (layout.flow.way, layout.flow.computes) if layout.flow else ("", "")
+            if way == "flatten":
                 steps.append(lambda x: x.reshape(len(x), -1))
-            elif kind is Select:
+            elif way == "select":
                 steps.append(_selection(layer))
-            elif kind is Activation:
-                steps.append(_activation(layer.activation))
-            elif kind is Dense:
+            elif computes == "affine":
                 kernel = np.asarray(layer.kernel[...])
                 share = np.count_nonzero(kernel) / kernel.size
                 kept = scipy_sparse.csr_array if share <= density and kernel.size >= fewest else np.ascontiguousarray
-                bias = np.asarray(layer.bias[...]) if layer.use_bias else None
-                steps += [_Product(name, kept(kernel.T), bias, share), _activation(layer.activation)]
-            else:
+                bias = np.asarray(layer.bias[...]) if "bias" in layout else None
+                steps.append(_Product(name, kept(kernel.T), bias, share))
+            elif computes != "same":
                 raise ValueError(
                     f"to_sparse does not support layer {name!r} ({kind.__name__}); it supports Dense, Flatten, Activation, "
-                    f"Dropout, Select and Input. Use model.predict instead."
+                    f"Dropout, Select, Input and nnx.Linear. Use model.predict instead."
                 )
+            if layout.flow and layout.flow.activation:
+                steps.append(_activation(getattr(layer, layout.flow.activation)))
         self._steps = steps
         self._whole = None if any(isinstance(s, _Product) and s.sparse for s in steps) else small
 

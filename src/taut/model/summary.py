@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taut.layers import Layer
 from taut.model import network
 
 if TYPE_CHECKING:
@@ -27,10 +26,7 @@ def summary(model: Sequential) -> str:
     shape = model.input_shape
     assert shape is not None
     for name, layer in zip(names, model.layers, strict=True):
-        if isinstance(layer, Layer):
-            shape = layer.output_shape(shape)
-        else:
-            shape = network.foreign_output_shape(layer, name, shape)
+        shape = network.rows_after(layer, name, shape)
         count = sum(w.size for path, w in params.items() if path.startswith(f"{name}/"))
         rows.append((name, type(layer).__name__, f"(rows, {', '.join(map(str, shape))})", f"{count:,}"))
     total = model.count_params()

@@ -5,35 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from taut.model import engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
-from taut.model.history import History
+from taut.model.history import History, Totals
+from taut.model.nonfinite import NonFiniteError, advice
+from taut.model.programs import Programs
 from taut.model.progress import Progress
 from taut.optimizers import Optimizer
 from taut.plans import Plan
 
-__all__ = ["Job", "NonFiniteError", "Totals", "Trainer", "epoch_order"]
+__all__ = ["Job", "NonFiniteError", "Stretch", "Trainer", "epoch_order"]
 
 CHUNK_SECONDS = 0.5
 FIRST_CHUNK = 256  # steps before the time of a step is known
-
-
-class NonFiniteError(FloatingPointError):
-    """A loss or a weight became NaN or infinite; the model has its weights from before that step.
-
-    Attributes:
-        epoch, step: where it happened, counted from 1 (the step within the epoch).
-        parameters: the paths that stopped being finite; empty where only the loss did.
-    """
-
-    def __init__(self, message: str, epoch: int, step: int, parameters: tuple[str, ...]) -> None:
-        super().__init__(message)
-        self.epoch, self.step, self.parameters = epoch, step, parameters
 
 
 def epoch_order(rows: int, seed: int, epoch: int, shuffle: bool) -> np.ndarray:
@@ -42,31 +31,6 @@ def epoch_order(rows: int, seed: int, epoch: int, shuffle: bool) -> np.ndarray:
     if shuffle:
         np.random.default_rng([seed, epoch]).shuffle(order)
     return order
-
-
-class Totals:
-    """Sums over rows, kept in float64 on the host."""
-
-    def __init__(self, metrics: tuple[str, ...]) -> None:
-        self.metrics = metrics
-        self.rows = 0
-        self.sums = np.zeros(2 + len(metrics))
-
-    def add(self, sums: np.ndarray, rows: int) -> None:
-        """``sums`` over ``rows`` more rows: data loss, penalty, metrics."""
-        self.sums += sums
-        self.rows += rows
-
-    def set(self, sums: np.ndarray, rows: int) -> None:
-        """``sums`` over ``rows`` rows in all."""
-        self.sums, self.rows = sums.astype(np.float64), rows
-
-    def values(self, prefix: str = "") -> dict[str, float]:
-        """Means over the rows: loss (with penalties), data_loss, penalty, metrics."""
-        data, penalty, *metrics = (self.sums / max(self.rows, 1)).tolist()
-        named = {"loss": data + penalty, "data_loss": data, "penalty": penalty}
-        named |= dict(zip(self.metrics, metrics, strict=True))
-        return {prefix + key: value for key, value in named.items()}
 
 
 @dataclass(frozen=True)
@@ -82,6 +46,7 @@ class Job:
     batch: int
     carry: Carry
     layout: Any  # what the optimizer's state is shaped for
+    programs: Programs  # what the program is compiled into where it runs a user's code
     validation: Data | None = None  # rows to be measured only
 
     @property
@@ -106,6 +71,16 @@ class Job:
         return Order(rows[:whole].reshape(-1, self.batch), last)
 
 
+class Stretch(NamedTuple):
+    """Steps ``start`` … ``stop``−1 of an epoch, and the state before them."""
+
+    epoch: int
+    order: Order
+    start: int
+    stop: int
+    carry: Carry
+
+
 @dataclass
 class Trainer:
     """Runs a job over epochs.
@@ -121,6 +96,7 @@ class Trainer:
         self.carry = self.job.carry
         self._sums = np.zeros(2 + len(self.job.program.metrics), np.float32)
         self._next: tuple[int, Order] | None = None
+        self._last: Stretch | None = None  # what led to the carry
 
     def _run(self, carry: Carry, order: Order, start: int, stop: int) -> tuple[Carry, jax.Array]:
         job = self.job
@@ -150,8 +126,7 @@ class Trainer:
             if stop == self.job.steps and number < last:
                 self._order(number + 1)  # drawn while the device is at work
             sums, finite = self._read(report)
-            self._check(number, order, done, stop, sums, finite)
-            self.carry = carry
+            self._accept(Stretch(number, order, done, stop, self.carry), carry, sums, finite)
             self._sums = sums
             totals.set(sums, min(stop * self.job.batch, self.job.rows))
             _learn_pace(self.job, (time.perf_counter() - began) / (stop - done))
@@ -174,10 +149,9 @@ class Trainer:
                 order = self.job.order(self.seed, number, self.shuffle)
                 begun = (number, order, before, *self._run(before, order, 0, self.job.steps))
             if pending is not None:
-                finished, order, self.carry, after, report = pending
+                finished, order, before, after, report = pending
                 sums, finite = self._read(report)
-                self._check(finished, order, 0, self.job.steps, sums, finite)
-                self.carry = after
+                self._accept(Stretch(finished, order, 0, self.job.steps, before), after, sums, finite)
                 totals = Totals(tuple(m.name for m in self.job.program.metrics))
                 totals.set(sums, self.job.rows)
                 progress.advance(self.job.steps, finished, totals.values())
@@ -187,60 +161,100 @@ class Trainer:
     @property
     def short(self) -> bool:
         """Whether an epoch is known to take no longer than one chunk."""
-        return _pace.get(self.job.program) is not None and self.job.steps <= _chunk(self.job)
+        return self.job.program in _paces(self.job) and self.job.steps <= _chunk(self.job)
 
     # --- values that stop being finite --------------------------------------------------------------------------------
 
-    def _check(
-        self,
-        epoch: int,
-        order: Order,
-        start: int,
-        stop: int,
-        sums: np.ndarray,
-        finite: np.ndarray,
-    ) -> None:
-        if _good(sums, finite):
-            return
-        # Once a sum or a weight is not finite it stays so: the first bad step is found by bisection from the chunk's
+    def _accept(self, run: Stretch, after: Carry, sums: np.ndarray, finite: np.ndarray) -> None:
+        """Go on from ``after``, where ``run`` led.
+
+        Raises:
+            NonFiniteError: it led to values that are not finite.
+        """
+        if not _good(sums, finite):
+            self._fail(run)
+        self.carry, self._last = after, run
+
+    def _at(self, run: Stretch, step: int) -> Carry:
+        """The state after the steps of ``run`` before ``step``."""
+        return self._run(run.carry, run.order, run.start, step)[0] if step > run.start else run.carry
+
+    def _loss(self, carry: Carry, order: Order, step: int) -> float:
+        sums, _ = self._read(self._run(carry, order, step, step + 1)[1])
+        return float(sums[0] + sums[1])  # with the epoch so far, which is finite
+
+    def _fail(self, run: Stretch) -> None:
+        # Once a sum or a weight is not finite it stays so: the first bad step is found by bisection from the stretch's
         # start, with the same program.
-        good, bad = start, stop
+        good, bad = run.start, run.stop
         while bad - good > 1:
             middle = (good + bad) // 2
-            found = self._read(self._run(self.carry, order, start, middle)[1])
+            found = self._read(self._run(run.carry, run.order, run.start, middle)[1])
             good, bad = (middle, bad) if _good(*found) else (good, middle)
-        before = self._run(self.carry, order, start, good)[0] if good > start else self.carry
-        sums, flags = self._read(self._run(before, order, good, bad)[1])
-        self.carry = before
+        self.carry = before = self._at(run, good)
+        sums, flags = self._read(self._run(before, run.order, good, bad)[1])
+        loss = float(sums[0] + sums[1])
         names = tuple(path for path, ok in zip(sorted(before.params), flags[1:], strict=True) if not ok)
-        loss = float(sums[0] + sums[1])  # of the epoch so far; not finite only if this step's was not
-        step = good + 1
         what = f"the loss was {loss:.4g}" if not np.isfinite(loss) else "the loss was still finite"
         parts = names or (() if flags[0] else ("the optimizer's state",))
         which = f" and {', '.join(parts)} stopped being finite" if parts else ""
-        raise NonFiniteError(
-            f"epoch {epoch + 1}, step {step}: {what}{which}. The model keeps its weights from before this step. A "
-            f"smaller learning rate, clipnorm=1.0, or scaled inputs usually put this right.",
-            epoch + 1,
-            step,
-            names,
-        )
+        earlier = self._last if good == run.start else run._replace(stop=good)
+        kept = "The model keeps its weights from before this step."
+        if not np.isfinite(loss) and earlier is not None:
+            kept = self._step_back(earlier) or kept
+        cause = self._cause(run.order, good, at_once=earlier is None and not np.isfinite(loss))
+        message = f"epoch {run.epoch + 1}, step {good + 1}: {what}{which}. {kept} {cause}"
+        raise NonFiniteError(message, run.epoch + 1, good + 1, names)
+
+    def _step_back(self, run: Stretch) -> str | None:
+        """Where the last step of ``run`` led to weights whose loss is not finite on its own batch either, go back to those
+        before it; returns what is kept then, in words."""
+        last = run.stop - 1
+        if np.isfinite(self._loss(self.carry, run.order, last)):
+            return None
+        self.carry = self._at(run, last)
+        return f"The model keeps its weights from before epoch {run.epoch + 1}, step {run.stop}, the last whose loss was finite."
+
+    def _cause(self, order: Order, step: int, at_once: bool) -> str:
+        job = self.job
+        rows = np.asarray(order.full[step] if step < len(order.full) else order.last[0])
+        batch = jax.tree.map(lambda a: np.asarray(a[rows]), job.data)
+        return advice(job.plan, {**job.frozen, **job.carry.params}, batch, job.program.loss, at_once)
+
+    def confirm(self) -> None:
+        """See that the loss is still finite after the very last step, which no later one measures.
+
+        Raises:
+            NonFiniteError: it is not.
+        """
+        run = self._last
+        if run is not None and (kept := self._step_back(run)):
+            cause = self._cause(run.order, run.stop - 1, at_once=False)
+            message = (
+                f"epoch {run.epoch + 1}, step {run.stop}: after this step, the last one, the loss was not finite. "
+            )
+            raise NonFiniteError(f"{message}{kept} {cause}", run.epoch + 1, run.stop, ())
 
 
 _pace: dict[Program, float] = {}  # seconds a step, by program; what a fit learns serves the next
 
 
+def _paces(job: Job) -> dict[Program, float]:
+    return _pace if job.program.own is None else job.programs.pace
+
+
 def _chunk(job: Job) -> int:
     """Steps that take about half a second."""
-    pace = _pace.get(job.program)
+    pace = _paces(job).get(job.program)
     return FIRST_CHUNK if pace is None else max(1, int(CHUNK_SECONDS / pace))
 
 
 def _learn_pace(job: Job, seconds: float) -> None:
     # The first chunk includes compilation, so its pace is an upper bound; later ones correct it.
-    if len(_pace) > 256:
-        _pace.clear()
-    _pace[job.program] = min(_pace.get(job.program, seconds), seconds)
+    paces = _paces(job)
+    if len(paces) > 256:
+        paces.clear()
+    paces[job.program] = min(paces.get(job.program, seconds), seconds)
 
 
 def _good(sums: np.ndarray, finite: np.ndarray) -> bool:
@@ -267,5 +281,6 @@ def train(
                 break
             values = trainer.epoch(epoch, epochs[-1], progress)
             done(epoch, values if after_epoch is None else values | after_epoch(epoch))
+        trainer.confirm()
     finally:
         progress.close()

@@ -131,9 +131,9 @@ class Work:
         most = (self.memory - data) // net
         if most < 1:
             raise ValueError(
-                f"memory: {human(self.memory)} hold not even one net: the data take {human(data)} and one net in "
-                f"training {human(net)}, so at least {human(data + net)} are needed. Give memory=..., fewer rows at a "
-                f"time (batch_size={batch}), or a smaller model."
+                f"memory={human(self.memory)} is too little for one net: the data take {human(data)} and one net in training "
+                f"{human(net)}, together {human(data + net)}. Raise memory, or use a batch_size below {batch} or a smaller "
+                f"model."
             )
         wide = _even(len(strengths), most)  # strengths a block
         tall = _even(len(cells), max(1, most // wide))
@@ -161,7 +161,7 @@ class Work:
         strengths = strengths + strengths[-1:] * (wide - len(strengths))
         job, plan = self.job, self.plans[strengths[0]]
         rare = self._rare(self.cells[cells[0]]) if plan.scaled_paths else ()
-        program, _ = self.model._program(job.program.structure, plan, job.optimizer, job.program.loss)
+        program, _ = self.model._program(job.program.structure, plan, job.optimizer, job.program.loss, job.programs)
         columns = zip(*(jax.tree.leaves(self.plans[s]) for s in strengths), strict=True)
         numbers = [np.stack([np.asarray(n, np.float32) for n in column]) for column in columns]
         starts = [[self.cells[c].start(s) for s in strengths] for c in cells]
@@ -205,7 +205,7 @@ def activations(model: Sequential) -> int:
         model.layers,
         model._names,
         model.input_shape or (),
-        lambda layer, name, shape: widths.append(math.prod(layer.output_shape(shape))),
+        lambda layer, name, shape: widths.append(math.prod(network.rows_after(layer, name, shape))),
     )
     return math.prod(model.input_shape or ()) + sum(widths) + math.prod(model.output_shape or ())
 

@@ -9,8 +9,7 @@ from flax import nnx
 
 from taut import utils
 from taut.layers import Layer
-from taut.layers._base import Terms
-from taut.model import Sequential, network
+from taut.model import Sequential, held, network
 
 __all__ = ["fresh"]
 
@@ -38,10 +37,15 @@ def fresh(
     names = new._names
     drawn: set[int] = set()
 
-    def draw(layer: Layer, name: str, shape: tuple[int, ...]) -> None:
+    def draw(layer: Any, name: str, shape: tuple[int, ...]) -> None:
         if id(layer) in drawn:  # a shared layer: one set of weights
             return
         drawn.add(id(layer))
+        if isinstance(layer, Layer):
+            redraw(layer, name, shape)
+        held.redraw_held(layer, name, new._draw, drawn)
+
+    def redraw(layer: Layer, name: str, shape: tuple[int, ...]) -> None:
         kept = {key: getattr(layer, key) for key in layer.PARAMETERS if hasattr(layer, key)}
         layer.build(shape, lambda key, *rest: new._draw(f"{name}/{key}", *rest))
         if not layer.trainable:
@@ -51,6 +55,7 @@ def fresh(
     assert model.input_shape is not None
     new.output_shape = network.output_shape(new.layers, names, model.input_shape, draw)
     new.input_shape = model.input_shape
+    new._adopt()
     new._attached = {path: dict(terms) for path, terms in model._attached.items()}
     new.optimizer, new.loss, new.metrics, new.terms = model.optimizer, model.loss, list(model.metrics), model.terms
     new.metadata = dict(model.metadata)
@@ -65,8 +70,5 @@ def fresh(
 def copied(layers: list[Any]) -> list[Any]:
     """Copies of layers, each with terms of its own to change; layers that are shared stay shared."""
     copies = list(nnx.clone(layers))
-    for layer in {id(layer): layer for layer in copies if isinstance(layer, Layer)}.values():
-        own = Terms()
-        own.by_name.update(layer.terms.by_name)
-        layer.terms = own
+    held.own_terms(copies)
     return copies

@@ -31,7 +31,7 @@ def parsed(memory: Any) -> int:
     """A limit in bytes from a number of bytes, a text such as "4 GiB", or None for half of what is free.
 
     Raises:
-        ValueError: what is no amount of memory.
+        ValueError: not an amount of memory.
 
     >>> parsed("1.5 MiB")
     1572864

@@ -6,7 +6,8 @@ with w the z before, and t = 1 again whenever ⟨v − z, z − w⟩ > 0: the mo
 loss, s = 1/L, and L the loss's largest curvature (2 over the outputs for squares, ¼ over them for a sigmoid, ½ for a
 softmax) times the largest eigenvalue of X̃ᵀDX̃/n, X̃ being the rows with a 1 for the bias and D their weights. All
 penalties act through their proximal maps, smooth ones too, so L is all there is to know. A net has arrived when a step
-moves no entry by more than `TOLERANCE` of s times the largest gradient of the first.
+moves no entry by more than `TOLERANCE` of s times the largest gradient at zero: of that, and not of the gradient where
+the net begins, which may be the optimum itself, where float32 can bring nothing further down.
 
 Reference: Beck & Teboulle, A fast iterative shrinkage-thresholding algorithm (2009); restarts: O'Donoghue & Candès,
 Adaptive restart for accelerated gradient schemes (2015), §3.2.
@@ -15,7 +16,6 @@ Adaptive restart for accelerated gradient schemes (2015), §3.2.
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from typing import Any
 
 import jax
@@ -23,18 +23,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from taut import joint, losses
-from taut.model import Sequential, engine
+from taut.model import Sequential, engine, network
 from taut.model.engine import Data, Program
+from taut.model.programs import compiled
+from taut.model.training import Job
 from taut.paths import _program
+from taut.paths._blocks import Cell, Start
+from taut.paths._memory import parsed
 from taut.paths._nets import Nets
 from taut.paths._program import Split
 from taut.paths.largest import is_convex
 from taut.plans import Plan
 
-__all__ = ["curvature", "solvable", "solve"]
+__all__ = ["curvature", "finish", "solvable", "solve"]
 
 TOLERANCE = 2e-6
 MOST = 50_000  # steps
+LEAST = 1_000  # and with large data no more than these, or than make so many products (some minutes):
+WORK = 1e12
 FEW = 100  # steps between two looks at how far there is to go, at first
 
 Array = jax.Array
@@ -58,7 +64,7 @@ def proximal(plan: Plan) -> Plan:
     entries = [
         e
         if e.regularizer is None and e.constraint is None
-        else dataclasses.replace(e, mode=None if e.regularizer is None else "proximal", metric=True)
+        else dataclasses.replace(e, mode=None if e.regularizer is None else "proximal", scaled=True)
         for e in plan.entries
     ]
     return dataclasses.replace(plan, entries=tuple(entries))
@@ -83,7 +89,7 @@ def curvature(loss: losses.Loss, x: np.ndarray, weight: np.ndarray | None, outpu
     return 1.02 * bend * float(v @ gram @ v) / len(x)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(3)
 def _steps(
     program: Program,
     plan_form: Any,
@@ -106,14 +112,15 @@ def _steps(
             return engine.data_loss(program, outputs, batch)
 
         gradient = jax.grad(smooth)
+        first = gradient(jax.tree.map(jnp.zeros_like, net[0]))
+        scale = jnp.maximum(net[4], jnp.max(jnp.stack([jnp.max(jnp.abs(a)) for a in first.values()])))
         sizes = dict.fromkeys(plan.scaled_paths, size)
 
         def step(_: Any, state: Any) -> Any:
-            w, v, t, _, scale = state
+            w, v, t, _, _ = state
             g = gradient(v)
             z = plan.step({p: v[p] - size * g[p] for p in v}, sizes)
             moved = jnp.max(jnp.stack([jnp.max(jnp.abs(z[p] - v[p])) for p in z])) / size
-            scale = jnp.where(scale == 0, jnp.max(jnp.stack([jnp.max(jnp.abs(a)) for a in g.values()])), scale)
             uphill = sum(jnp.vdot(v[p] - z[p], z[p] - w[p]) for p in z) > 0
             t = jnp.where(uphill, 1.0, t)
             after = (1 + jnp.sqrt(1 + 4 * t * t)) / 2
@@ -148,7 +155,9 @@ def solve(nets: Nets) -> np.ndarray:
         cells = np.stack(picked), np.array(sizes, np.float32)
         rest = jax.tree.map(lambda leaf: leaf[0, 0], block.carry.rest)
         done, count, near = 0, FEW, np.zeros(lead, bool)
-        while done < MOST:
+        step = float(near.size) * len(picked[0]) * int(np.prod(x.shape[1:])) * outputs
+        most = min(MOST, max(LEAST, int(WORK / step)))
+        while done < most:
             state = _steps(
                 block.program,
                 jax.tree.structure(plan),
@@ -173,3 +182,16 @@ def solve(nets: Nets) -> np.ndarray:
         if nets.job.optimizer.use_ema:
             block.carry = block.carry._replace(state=block.carry.state._replace(average=block.carry.params))
     return arrived
+
+
+def finish(model: Sequential, job: Job) -> bool:
+    """Bring ``model`` to the optimum on the rows of ``job``; returns whether it arrived. See `solvable`."""
+    _, params, rest = model._split()
+    begin = Start({p: np.asarray(w) for p, w in params.items()}, rest)
+    cell = Cell(lambda strength: begin, 0, np.arange(job.rows, dtype=np.int32), None)
+    nets = Nets(model, job, [model.plan], [cell], None, parsed(None), job.data)
+    arrived = solve(nets)
+    network.write(model.layers, job.program.structure, next(params for _, _, params in nets.each()))
+    assert model.history is not None
+    model.history.settled = {**(model.history.settled or {}), "optimum": bool(arrived.all())}
+    return bool(arrived.all())

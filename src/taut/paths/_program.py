@@ -7,7 +7,6 @@ arguments; a program is compiled once for each number of rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +17,7 @@ from jax.sharding import PartitionSpec as P
 from taut import transforms
 from taut.model import engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
+from taut.model.programs import compiled
 from taut.paths._devices import AXIS, mesh_over
 from taut.plans import Plan
 
@@ -85,7 +85,7 @@ class Fixed(NamedTuple):
     data: Data
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(2)
 def run(
     program: Program,
     split: Split,
@@ -128,7 +128,7 @@ def run(
     return over_nets(split, one, plans, orders, nets, (fixed, start, stop))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(2)
 def ready(program: Program, split: Split, plans: Any, nets: Any) -> Any:
     """The weights to use where the optimizer keeps averages: those, projected."""
 
@@ -139,7 +139,7 @@ def ready(program: Program, split: Split, plans: Any, nets: Any) -> Any:
     return over_nets(split, one, plans, None, nets, None)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(3)
 def measure(
     program: Program,
     split: Split,

@@ -10,12 +10,10 @@ import numpy as np
 
 from taut import constraints, utils
 from taut.model import Sequential, network
-from taut.paths._blocks import Cell, Start
 from taut.paths._fresh import fresh
-from taut.paths._memory import parsed
-from taut.paths._nets import Nets
-from taut.paths._optimum import solvable, solve
-from taut.paths.varying import Varied, terms_at
+from taut.paths._given import Given
+from taut.paths._optimum import finish, solvable
+from taut.paths.varying import Varied
 
 __all__ = ["Recipe", "refit"]
 
@@ -24,11 +22,8 @@ __all__ = ["Recipe", "refit"]
 class Recipe:
     """What ``fit`` is given besides epochs."""
 
-    x: Any
-    y: Any
+    given: Given
     batch_size: int | None  # None: all rows
-    sample_weight: Any = None
-    class_weight: Mapping[int, float] | None = None
     warm_up: int = 0
 
 
@@ -36,6 +31,7 @@ def refit(
     model: Sequential,
     varied: Sequence[Varied],
     numbers: Sequence[float],
+    terms: Sequence[Mapping[str, Any]],
     recipe: Recipe,
     epochs: int,
     seed: int,
@@ -43,32 +39,26 @@ def refit(
     x: Any = None,
     y: Any = None,
 ) -> Sequential:
-    """See `Path.refit`."""
+    """See `Path.refit`; ``terms`` are those of ``numbers``, as they were made for the path."""
     if (x is None) != (y is None):
         raise ValueError("refit: give both x and y, or neither.")
-    own = x is None
-    x, y = (recipe.x, recipe.y) if own else (x, y)
+    own, given = x is None, recipe.given
+    x, y = (given.x, given.y) if own else (x, y)
     rows = len(x) if hasattr(x, "__len__") else x.shape[0]
     options: dict[str, Any] = {
         "batch_size": rows if recipe.batch_size is None else min(recipe.batch_size, rows),
         "verbose": 0,
-        "sample_weight": recipe.sample_weight if own else None,
-        "class_weight": recipe.class_weight,
+        "sample_weight": given.weight if own else None,
+        "class_weight": given.class_weight,
     }
-    terms, first = terms_at(varied, numbers), recipe.warm_up
+    first = recipe.warm_up
 
     def train(start: int, stop: int) -> None:
         with utils.drawn_from(seed):
             utils.draw_seed()  # the model's; the order's is next, as in `fresh`
             new.fit(x, y, initial_epoch=start, epochs=stop, **options)
         if recipe.batch_size is None and start == first and solvable(new, new.plan):
-            job = new.prepare(x, y, None, options["sample_weight"], recipe.class_weight)
-            _, params, rest = new._split()
-            begin = Start({p: np.asarray(w) for p, w in params.items()}, rest)
-            cell = Cell(lambda strength: begin, 0, np.arange(job.rows, dtype=np.int32), None)
-            nets = Nets(new, job, [new.plan], [cell], None, parsed(None), job.data)
-            solve(nets)
-            network.write(new.layers, job.program.structure, next(params for _, _, params in nets.each()))
+            finish(new, new.prepare(x, y, None, options["sample_weight"], given.class_weight))
 
     if first:
         new, _ = fresh(model, seed, project=False)

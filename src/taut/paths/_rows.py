@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,16 +18,17 @@ class Row:
 
     Attributes:
         kind: "none", "l1", "l2", ...
-        term: the term, with its number.
-        strength: the number; NaN for a kind that has none.
-        score: the mean on the folds that it was chosen by.
+        term: the term, with its strength.
+        strength: NaN for a kind without one.
+        score: the mean score on the held-out folds.
         error: the standard error of that mean.
-        train, test: scores of the net trained on all rows but the test rows.
-        gap: how much better the training rows are than the test rows, ≥ 0 for a net that learnt by heart.
+        train, test: scores on the training and test rows of the net that was trained on all rows but the test rows.
+        gap: how much better the score is on the training rows than on the test rows; large if the net overfits.
         noisy: the score on test rows with noise added to every input.
-        zeros: the share of exact zeros among all kernels' weights.
+        zeros: the share of exact zeros among the weights of all kernels.
         inputs: how many inputs the first kernel uses; None without a kernel.
-        sentence: what happened and when to use it.
+        sentence: what the term did, and when to use it.
+        others: the model's other metrics on the test rows, by name.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Row:
     zeros: float
     inputs: int | None
     sentence: str
+    others: dict[str, float] = field(default_factory=dict[str, float])
 
 
 def sentence(kind: Kind, row: Row, bare: Row, score: Score, inputs: int) -> str:

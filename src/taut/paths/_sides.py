@@ -11,6 +11,7 @@ from taut import errors
 from taut._extras import require
 from taut.model import Sequential
 from taut.paths import folds as folding
+from taut.paths._given import kept
 
 __all__ = ["Sides", "even_folds"]
 
@@ -29,16 +30,17 @@ class Sides:
     def split(cls, model: Sequential, x: Any, y: Any, fraction: float, given: Any, groups: Any, seed: int) -> Sides:
         if given is not None and (not isinstance(given, tuple | list) or len(given) != 2):
             raise TypeError(f"test_data={errors.shown(given)}, expected a pair (x, y).")
-        job = model.prepare(x, y, None, None, None, given)
-        x, y = np.asarray(job.data.x), np.asarray(job.data.y)
+        rows = model._data(x, y)
+        x, y = rows.x, rows.y
         groups = None if groups is None else np.asarray(groups)
-        if job.validation is not None:
-            return cls(x, y, np.asarray(job.validation.x), np.asarray(job.validation.y), groups)
+        if given is not None:
+            test = model._data(*given, prefix="test_data ", row_shape=x.shape[1:])
+            return cls(kept(x), kept(y), kept(test.x), kept(test.y), groups)
         if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction < 1:
-            raise ValueError(f"test_fraction={fraction!r}, expected a share of the rows in (0, 1), or give test_data.")
-        classes = folding.classes_of(job.program.loss, y)
+            raise ValueError(f"test_fraction={fraction!r}, expected a number between 0 and 1; or give test_data.")
+        classes = folding.classes_of(model._need_compiled(), y)
         if groups is not None and groups.shape != (len(x),):
-            raise ValueError(f"groups: has shape {groups.shape}, expected {(len(x),)}: one label a row.")
+            raise ValueError(f"groups: has shape {groups.shape}, expected {(len(x),)}: one label per row.")
         sk = require("sklearn.model_selection", "Splitting rows into a test part and the rest")
         if groups is not None:
             splitter = sk.GroupShuffleSplit(1, test_size=fraction, random_state=seed)
@@ -50,16 +52,15 @@ class Sides:
                 )
             except ValueError as error:
                 raise ValueError(
-                    f"test_fraction={fraction} of {len(x)} rows cannot be split off: {error} Give test_data=(x, y), or "
-                    f"merge the smallest classes."
+                    f"test_fraction={fraction}: cannot split a test part off {len(x)} rows. {error} Change test_fraction, "
+                    f"give test_data=(x, y), or merge the smallest classes."
                 ) from error
-        kept = None if groups is None else groups[train]
-        return cls(x[train], y[train], x[test], y[test], kept)
+        return cls(x[train], y[train], x[test], y[test], None if groups is None else groups[train])
 
 
 def even_folds(folds: Any, bare: Sequential, rows: Sides, seed: int) -> Any:
-    """Counted folds with as many rows each, by leaving out the one or two that some have more: nets of folds of one size
-    share a compiled program, which is what takes the time here."""
+    """Folds of equal size: one or two rows of the larger ones are left out, so that all nets share one compiled program
+    (most of the time here is compiling). Folds that were given as pairs or as a splitter are not changed."""
     if not isinstance(folds, int) or isinstance(folds, bool):
         return folds
     assert bare.loss is not None

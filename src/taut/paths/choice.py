@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Point", "mean_and_error", "pick"]
+__all__ = ["Point", "mean_and_error", "note_on", "pick"]
 
 RULES = ("max", "one_se")
 
@@ -20,11 +20,12 @@ class Point:
         index: its row in the path's table.
         strengths: by entry of ``vary``.
         metric: the name of the score.
-        score: its mean over the folds (and seeds).
-        error: the standard error of that mean; NaN from a single net.
-        inputs: how many inputs the net trained on all rows keeps; None without a kernel.
+        score: the mean over folds and seeds.
+        error: the standard error of that mean; NaN for a single net.
+        inputs: how many inputs are kept by the net trained on all rows; None without a kernel.
         zeros: the share of exact zeros among the weights that are varied.
         rule: how it was chosen.
+        note: what to know about the choice: scores that tie, or that do not tell the points apart; else "".
     """
 
     index: int
@@ -35,12 +36,14 @@ class Point:
     inputs: int | None
     zeros: float
     rule: str = field(default="", compare=False)
+    note: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         numbers = ", ".join(f"{name}: {value:.4g}" for name, value in self.strengths.items())
         bar = "" if np.isnan(self.error) else f" ± {self.error:.2g}"
         kept = "" if self.inputs is None else f", {self.inputs} inputs kept"
-        return f"point {self.index}: {numbers}; {self.metric} {self.score:.4g}{bar}; {self.zeros:.0%} zeros{kept}"
+        note = f" ({self.note})" if self.note else ""
+        return f"point {self.index}: {numbers}; {self.metric} {self.score:.4g}{bar}; {self.zeros:.0%} zeros{kept}{note}"
 
 
 def mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +64,14 @@ def mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return each.mean(axis=1), error
 
 
-def pick(mean: np.ndarray, error: np.ndarray, higher: bool, rule: str, simplicity: np.ndarray) -> int:
+def pick(
+    mean: np.ndarray,
+    error: np.ndarray,
+    higher: bool,
+    rule: str,
+    simplicity: np.ndarray,
+    loss: np.ndarray | None = None,
+) -> int:
     """The index of the best mean, or under "one_se" of the simplest point within one standard error of it.
 
     Args:
@@ -69,6 +79,7 @@ def pick(mean: np.ndarray, error: np.ndarray, higher: bool, rule: str, simplicit
         higher: whether a higher score is better.
         rule: "max" or "one_se".
         simplicity: (strengths,), lower is simpler. Ties go to the better score.
+        loss: (strengths,), which decides among equal best scores, before simplicity does; lower is better.
 
     Raises:
         ValueError: another rule, no point with a score, "one_se" without an error to go by.
@@ -78,18 +89,55 @@ def pick(mean: np.ndarray, error: np.ndarray, higher: bool, rule: str, simplicit
     score = np.where(np.isnan(mean), -np.inf, mean if higher else -mean)
     if not np.isfinite(score).any():
         raise ValueError(
-            "no point has a validation score, so none can be chosen: give folds or validation_data, or refit a point of "
-            "your own, path.refit(index)."
+            "no point has a score on held-out rows, so none can be chosen. Give folds or validation_data, or name a point "
+            "yourself: path.refit(index)."
         )
-    # Among equal scores the simplest: accuracies are fractions of few rows, and tie.
-    order: Any = np.lexsort((simplicity, -score))
+    # Accuracies are fractions of few rows, and tie: among equal ones the lower loss, then the simplest.
+    second = np.zeros(len(score)) if loss is None else np.where(np.isnan(loss), np.inf, loss)
+    order: Any = np.lexsort((simplicity, second, -score))
     best = int(order[0])
     if rule == "max":
         return best
     if np.isnan(error[best]):
         raise ValueError(
-            'rule="one_se" needs a standard error, and with one fold and one seed there is none; use folds or seeds of 2 '
-            'or more, or rule="max".'
+            'rule="one_se" needs a standard error, which one fold and one seed do not give; use at least 2 folds or seeds, '
+            'or rule="max".'
         )
     near = np.flatnonzero(score >= score[best] - error[best])
     return int(near[np.lexsort((-score[near], simplicity[near]))[0]])
+
+
+def note_on(
+    mean: np.ndarray,
+    error: np.ndarray,
+    index: int,
+    metric: str,
+    rule: str,
+    decided: str = "the simplest was taken",
+    what: str = "points",
+) -> str:
+    """What to know about the choice of point ``index``: a score that ties, or that tells no points apart.
+
+    Args:
+        decided: what happened among equal scores under "max".
+        what: what is chosen from.
+
+    >>> decided = "the lowest log_loss decided"
+    >>> note_on(np.array([0.97, 0.97, 0.96]), np.full(3, 0.001), 1, "accuracy", "max", decided)
+    '2 of 3 points have this accuracy; the lowest log_loss decided'
+    """
+    known = mean[np.isfinite(mean)]
+    tied = int((known == mean[index]).sum())
+    if len(known) < 2:
+        return ""
+    if np.ptp(known) == 0:
+        note = f"all {len(known)} {what} have this {metric}"
+    elif np.ptp(known) <= error[index]:
+        note = f"all {len(known)} {what} are within one standard error: {metric} does not tell them apart"
+    elif rule == "max" and tied > 1:
+        note = f"{tied} of {len(known)} {what} have this {metric}"
+    else:
+        return ""
+    if rule == "max" and tied > 1:
+        note += f"; {decided}"
+    return note

@@ -7,6 +7,7 @@ is chosen change together.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import sys
 import time
@@ -22,15 +23,15 @@ from taut.layers import Layer
 from taut.model import Sequential
 from taut.model.sequential import _integer
 from taut.paths._fresh import fresh
+from taut.paths._given import Given
 from taut.paths._rows import Row, sentence
 from taut.paths._sides import Sides, even_folds
-from taut.paths.choice import Point
+from taut.paths.choice import Point, note_on
 from taut.paths.kinds import Kind, chosen, with_dropout
 from taut.paths.result import Path
-from taut.paths.run import _columns_of, path
+from taut.paths.run import _columns_of, trained
 from taut.paths.scoring import Score
 from taut.paths.table import Table
-from taut.paths.varying import terms_at
 
 __all__ = ["Comparison", "Row", "compare"]
 
@@ -39,19 +40,19 @@ DRAWS = 5  # of the noise on each test row
 
 @dataclass(eq=False)
 class Comparison:
-    """What ``taut.compare`` gives: one row a kind of term, the nets and the paths behind it.
+    """The result of ``taut.compare``: one row per kind of term, with the nets and paths behind it.
 
     Attributes:
-        rows: in the order in which they were tried.
-        metric: the score.
-        higher_is_better: of that score.
-        noise: standard deviation of the noise behind ``noisy``, in those of each input.
-        test_rows: how many rows they are measured on.
+        rows: one per kind, in the order in which they were tried.
+        metric: the name of the score.
+        higher_is_better: whether a higher score is better.
+        noise: the standard deviation of the noise for ``noisy``, as a share of each input's standard deviation.
+        test_rows: the number of test rows.
         models: by kind, the net at its best strength, trained on all rows but the test rows.
-        paths: by kind, the path that the strength was chosen from ("dropout": of the best rate).
-        feature_names: of the inputs, or None.
+        paths: by kind, the path that the strength was chosen from ("dropout": that of the best rate).
+        feature_names: names of the inputs, or None.
         interrupted: whether Ctrl-C ended it before every kind was tried.
-        seconds: how long it took.
+        seconds: the time that it took.
     """
 
     rows: list[Row]
@@ -75,15 +76,15 @@ class Comparison:
         raise KeyError(errors.unknown("kind of term", kind, [row.kind for row in self.rows]))
 
     def best(self) -> Row:
-        """The kind with the best score on the folds (never by the test rows, which only measure)."""
+        """The kind with the best score on the folds. The test rows have no part in the choice."""
         sign = 1 if self.higher_is_better else -1
         scored = [row for row in self.rows if np.isfinite(row.score)]
         if not scored:
-            raise ValueError("no kind of term has a finite score; a smaller learning rate usually puts this right.")
+            raise ValueError("no kind of term has a finite score. A smaller learning rate usually helps.")
         return max(scored, key=lambda row: sign * row.score)
 
     def table(self) -> Table:
-        """One row a kind: its term, its score on the folds with the standard error, and what was measured."""
+        """One row per kind: its term, its score on the folds with the standard error, and its scores on the test rows."""
         name = self.metric
         columns: dict[str, list[Any]] = {
             "kind": [r.kind for r in self.rows],
@@ -92,6 +93,7 @@ class Comparison:
             f"val_{name}_se": [r.error for r in self.rows],
             f"train_{name}": [r.train for r in self.rows],
             f"test_{name}": [r.test for r in self.rows],
+            **{f"test_{other}": [r.others[other] for r in self.rows] for other in self._others()},
             "gap": [r.gap for r in self.rows],
             "noisy": [r.noisy for r in self.rows],
             "zeros": [r.zeros for r in self.rows],
@@ -100,13 +102,25 @@ class Comparison:
             columns["inputs"] = [r.inputs for r in self.rows]
         return Table({key: np.asarray(values) for key, values in columns.items()})
 
+    def _others(self) -> list[str]:
+        return list(self.rows[0].others) if self.rows else []
+
+    @property
+    def note(self) -> str:
+        """What to know about the choice among the kinds: scores that do not tell them apart; else ""."""
+        mean, error = (np.array([getattr(row, name) for row in self.rows]) for name in ("score", "error"))
+        if not np.isfinite(mean).any():
+            return ""
+        best = next(i for i, row in enumerate(self.rows) if row is self.best())
+        return note_on(mean, error, best, self.metric, "max", "the first was taken", "kinds")
+
     def __str__(self) -> str:
-        lines = [str(self.table()), ""]
+        lines = [str(self.table()), *([self.note] if self.note else []), ""]
         lines += [f"{row.kind}: {row.sentence}" for row in self.rows]
         return "\n".join(lines)
 
     def to_html(self, file: Any, title: str | None = None) -> None:
-        """Write the comparison to one HTML file that needs nothing else: no network, no other file.
+        """Write the comparison to one self-contained HTML file.
 
         Raises:
             ModuleNotFoundError: plotly is not installed.
@@ -126,8 +140,8 @@ class Comparison:
         ]
         lead = (
             f"Each kind of term at its own best strength, chosen on held-out folds. Gap and noise are measured on "
-            f"{self.test_rows} rows that touched neither training nor choice; the noise is {self.noise:g} of each "
-            f"input's standard deviation."
+            f"{self.test_rows} test rows, which were used neither for training nor for the choice. The noise is "
+            f"{self.noise:g} of each input's standard deviation."
         )
         options = {} if title is None else {"title": title}
         _reports.writer("comparison")(
@@ -150,32 +164,34 @@ def compare(
     test_fraction: float = 0.25,
     test_data: Any = None,
     groups: Any = None,
+    class_weight: Mapping[int, float] | str | None = None,
     metric: str | None = None,
     noise: float = 0.5,
     verbose: Any = "auto",
     seed: int | None = None,
     memory: Any = None,
 ) -> Comparison:
-    """Which kind of term, and how strong: each at its own best strength on your data, in one table.
+    """Compare kinds of terms on your data, each at its own best strength, in one table.
 
     Args:
-        model: the architecture, compiled; it is not changed, and its own terms are left out.
-        x, y: rows and labels, as ``fit`` takes them.
-        kinds: which to try, out of "l1", "l2", "l1l2", "groups", "bias", "activity", "max_norm", "box", "non_neg" and
-            "dropout"; None for all. "none" is always there, as the measure of the others.
-        strengths: how many of each kind, from the largest useful one down.
-        folds, seeds, epochs, batch_size, groups, metric, seed, memory: see ``taut.path``.
-        rule: "max" or "one_se", by which each kind's strength is chosen.
-        test_fraction: of the rows, measured on and used for nothing else; stratified by class, whole ``groups`` together.
-        test_data: (x, y) in place of a part of the rows.
-        noise: standard deviation of the Gaussian noise of the column ``noisy``, in standard deviations of each input.
+        model: the compiled architecture; it is not changed. Its own terms are left out.
+        x, y: rows and labels, as for ``fit``.
+        kinds: any of "l1", "l2", "l1l2", "groups", "bias", "activity", "max_norm", "box", "non_neg" and "dropout"; None
+            for all. "none" (no term) is always included, as the baseline.
+        strengths: how many of each kind, from the largest useful strength down.
+        folds, seeds, epochs, batch_size, groups, class_weight, metric, seed, memory: see ``taut.path``.
+        rule: "max" or "one_se": how each kind's strength is chosen; see ``Path.best``.
+        test_fraction: the share of the rows that is used only to measure; stratified by class, groups are not split.
+        test_data: (x, y) to measure on, in place of a part of the rows.
+        noise: for the column ``noisy``: the standard deviation of the Gaussian noise on each input, as a share of the
+            input's own.
         verbose: 0 silent, 1 a progress bar, "auto" a bar on a terminal.
 
     Returns:
-        A `Comparison`. Ctrl-C ends it after the last whole kind, and what there is is returned.
+        A `Comparison`. If interrupted with Ctrl-C, it has the kinds that were completed.
 
     Raises:
-        ValueError: a kind that there is not, a test part without rows, and everything that ``taut.path`` refuses.
+        ValueError: an unknown kind, a test part without rows, and everything that ``taut.path`` refuses.
 
     >>> import numpy as np
     >>> import taut
@@ -195,22 +211,28 @@ def compare(
     if not noise >= 0 or not np.isfinite(noise):
         raise ValueError(f"noise={noise!r}, expected a finite number ≥ 0.")
     first = utils.draw_seed() if seed is None else _integer("seed", seed, 0)
-    score = Score.of(model, metric)
-    names = _columns_of(x)
-    rows = Sides.split(model, x, y, test_fraction, test_data, groups, first)
-    bare = _bare(model, first)
+    own, names = copy.deepcopy(model), _columns_of(x)
+    score = Score.of(own, metric)
+    rows = Sides.split(own, x, y, test_fraction, test_data, groups, first)
+    if not own.built:
+        own.build(rows.x.shape[1:])
+    bare = _bare(own, first)
     places = _places(bare)
     options = {
         "folds": even_folds(folds, bare, rows, first),
         "seeds": seeds,
         "epochs": epochs,
         "batch_size": batch_size,
+        "feature_names": names,
         "groups": rows.groups,
         "metric": score.name,
         "seed": first,
         "memory": memory,
         "verbose": 0,
     }
+    weights: Any = dict(class_weight) if isinstance(class_weight, Mapping) else class_weight
+    given = Given(rows.x, rows.y, None, weights)
+    meter = copy.deepcopy(bare)  # takes every net's weights in turn
     out = Comparison([], score.name, score.higher, float(noise), len(rows.test_x), {}, {}, names)
     tried = [(kind, vary) for kind in wanted if (vary := kind.vary(*places)) is not None]
     shown = verbose == 1 or (verbose == "auto" and sys.stderr.isatty())
@@ -218,8 +240,8 @@ def compare(
     try:
         for kind, vary in bar:
             bar.set_description(kind.name)
-            paths = _paths(kind, vary, bare, rows, count, options)
-            _add(out, kind, paths, bare, rows, rule, score)
+            paths = _paths(kind, vary, bare, given, count, options)
+            _add(out, kind, paths, meter, rows, rule, score)
     except KeyboardInterrupt:
         if not out.rows:
             raise
@@ -237,8 +259,8 @@ def _bare(model: Sequential, seed: int) -> Sequential:
     """The architecture without any term."""
     bare, _ = fresh(model, seed, project=False)
     bare.attach({"*": None})
-    for name in dict.fromkeys(bare._names):
-        bare.attach({f"{name}/activity": None})
+    for activity in bare.plan.activities:
+        bare.attach({f"{activity.layer}/activity": None})
     for entry in bare.plan.units:
         bare.attach({entry.path: None})
     return bare
@@ -254,21 +276,21 @@ def _places(bare: Sequential) -> tuple[list[str], list[str], list[str]]:
 
 
 def _paths(
-    kind: Kind, vary: Mapping[str, Any], bare: Sequential, rows: Sides, count: int, options: dict[str, Any]
+    kind: Kind, vary: Mapping[str, Any], bare: Sequential, given: Given, count: int, options: dict[str, Any]
 ) -> list[tuple[Path, float | None]]:
     """The path of a kind; of dropout one for each rate, with the rate."""
     if kind.name == "dropout":
         assert kind.numbers is not None
-        return [(path(with_dropout(bare, rate), rows.x, rows.y, vary, [0.0], **options), rate) for rate in kind.numbers]
+        return [(trained(with_dropout(bare, rate), given, vary, [0.0], **options), rate) for rate in kind.numbers]
     strengths: Any = count if kind.numbers is None else list(kind.numbers)
-    return [(path(bare, rows.x, rows.y, vary, strengths, **options), None)]
+    return [(trained(bare, given, vary, strengths, **options), None)]
 
 
 def _add(
     out: Comparison,
     kind: Kind,
     paths: list[tuple[Path, float | None]],
-    bare: Sequential,
+    meter: Sequential,
     rows: Sides,
     rule: str,
     score: Score,
@@ -281,11 +303,15 @@ def _add(
     chosen_path, point, number = max(found, key=lambda item: score.sign * item[1].score)
     net = _net(chosen_path, point)
     # Scores need no terms: one compiled program measures the nets of all kinds.
-    bare.set_weights(net.get_weights())
-    plain = bare if all(isinstance(layer, Layer) for layer in net.layers) else net
+    plain = net
+    if all(isinstance(layer, Layer) for layer in net.layers):
+        plain = meter
+        meter.set_weights(net.get_weights())
     kernels = [np.asarray(net.params[e.path]) for e in net.plan.entries if e.role == "kernel"]
     first = next((e for e in net.plan.entries if e.role == "kernel"), None)
-    train, test = _measured(plain, rows.x, rows.y, score), _measured(plain, rows.test_x, rows.test_y, score)
+    values = _measured(plain, rows.test_x, rows.test_y)
+    train, test = _measured(plain, rows.x, rows.y)[score.measured], values[score.measured]
+    others = {m.name: values[m.name] for m in plain._metrics() if m.name != score.name}
     row = Row(
         kind.name,
         kind.shown(number),
@@ -299,6 +325,7 @@ def _add(
         float(sum((w == 0).sum() for w in kernels) / max(1, sum(w.size for w in kernels))),
         None if first is None else point.inputs,
         "",
+        others,
     )
     none = out.rows[0] if out.rows else row
     out.rows.append(dataclasses.replace(row, sentence=sentence(kind, row, none, score, rows.x.shape[1])))
@@ -307,15 +334,15 @@ def _add(
 
 def _net(one: Path, point: Point) -> Sequential:
     """The net of a point that was trained on all rows; it is the one that ``path.refit`` would train again."""
-    net, _ = fresh(one.model, one.seed, terms_at(one._entries, one.strengths[point.index].tolist()))
+    net, _ = fresh(one.model, one.seed, one._terms[point.index])
     if net._split()[2] and not all(isinstance(layer, Layer) for layer in net.layers):
         return one.refit(point)  # batch statistics are trained, too, and a path keeps parameters alone
     net.set_weights([one.weights[path][point.index] for path in net.params])
     return net
 
 
-def _measured(net: Sequential, x: np.ndarray, y: np.ndarray, score: Score) -> float:
-    return float(net.evaluate(x, y, batch_size=1024, verbose=0, return_dict=True)[score.name])
+def _measured(net: Sequential, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    return net.evaluate(x, y, batch_size=1024, verbose=0, return_dict=True)
 
 
 def _noisy(net: Sequential, rows: Sides, noise: float, score: Score) -> float:
@@ -327,5 +354,5 @@ def _noisy(net: Sequential, rows: Sides, noise: float, score: Score) -> float:
     scores: list[float] = []
     for _ in range(DRAWS):
         x = (rows.test_x + spread * draw.standard_normal(rows.test_x.shape)).astype(np.float32)
-        scores.append(_measured(net, x, rows.test_y, score))
+        scores.append(_measured(net, x, rows.test_y)[score.measured])
     return float(np.mean(scores))

@@ -28,24 +28,24 @@ def classes_of(loss: losses.Loss, y: np.ndarray) -> np.ndarray | None:
 
 
 def split(folds: Any, rows: int, classes: np.ndarray | None, groups: Any, seed: int) -> list[Fold]:
-    """(training rows, held-out rows) of each fold, in the order in which they were given.
+    """(training rows, held-out rows) of each fold, in the order given.
 
     Args:
-        folds: how many (drawn from ``seed``; stratified by class where there are classes, whole groups together where
-            there are groups), a splitter of scikit-learn, or pairs of row numbers.
-        rows: how many there are.
-        classes: one class a row, or None.
-        groups: one label a row, or None.
+        folds: how many (random, from ``seed``; stratified by class if there are classes; groups are not split), a
+            scikit-learn splitter, or pairs of row numbers.
+        rows: the number of rows.
+        classes: one class per row, or None.
+        groups: one label per row, or None.
 
     Raises:
-        ValueError: fewer than two folds, more than rows or than the smallest class (or than there are groups), a fold
+        ValueError: fewer than two folds; more folds than rows, than groups, or than rows in the smallest class; a fold
             without rows or with a row on both sides.
-        TypeError: what is none of these.
+        TypeError: ``folds`` is none of these.
     """
     if groups is not None:
         groups = np.asarray(groups)
         if groups.shape != (rows,):
-            raise ValueError(f"groups: has shape {groups.shape}, expected {(rows,)}: one label a row.")
+            raise ValueError(f"groups: has shape {groups.shape}, expected {(rows,)}: one label per row.")
     splitter: Any = folds
     if isinstance(folds, int | np.integer) and not isinstance(folds, bool):
         splitter = _counted(int(folds), rows, classes, groups, seed)
@@ -63,22 +63,22 @@ def split(folds: Any, rows: int, classes: np.ndarray | None, groups: Any, seed: 
 def _counted(count: int, rows: int, classes: np.ndarray | None, groups: Any, seed: int) -> Any:
     if count < 2:
         raise ValueError(
-            f"folds={count}, expected at least 2. To hold out rows of your own, give validation_data and folds=None."
+            f"folds={count}, expected at least 2. To choose the held-out rows yourself, give validation_data and folds=None."
         )
     if count > rows:
-        raise ValueError(f"folds={count} is above the number of rows, {rows}.")
+        raise ValueError(f"folds={count}, but there are only {rows} rows. Use folds={rows} or fewer.")
     if groups is not None and count > len(np.unique(groups)):
         raise ValueError(
-            f"folds={count} is above the number of groups, {len(np.unique(groups))}: a group is never split, so each "
-            f"fold needs one of its own. Use folds={len(np.unique(groups))} or fewer."
+            f"folds={count}, but there are only {len(np.unique(groups))} different groups. A group is never split, so each fold needs "
+            f"at least one. Use folds={len(np.unique(groups))} or fewer."
         )
     if classes is not None:
         labels, sizes = np.unique(classes, return_counts=True)
         if groups is None and sizes.min() < count:
             raise ValueError(
-                f"folds={count} is above the size of the smallest class: class {labels[sizes.argmin()]} has "
-                f"{sizes.min()} rows, and each fold needs one. Use folds={max(2, int(sizes.min()))} or fewer, merge "
-                f"the class, or give a splitter that does not stratify (sklearn.model_selection.KFold)."
+                f"folds={count}, but class {labels[sizes.argmin()]} has only {sizes.min()} rows, and each fold needs one. "
+                f"Use folds={max(2, int(sizes.min()))} or fewer, merge the class with another, or hold out rows yourself "
+                f"with validation_data."
             )
     sk = require("sklearn.model_selection", "Splitting rows into folds")
     if groups is not None:
@@ -101,8 +101,8 @@ def _checked(pairs: list[Any], rows: int) -> list[Fold]:
         both = np.intersect1d(train, held)
         if both.size:
             raise ValueError(
-                f"{where} trains on {both.size} of the rows that it holds out (row {both[0]} first), so its score would "
-                f"say nothing. Each row belongs to one side."
+                f"{where} trains on {both.size} of the rows that it holds out (row {both[0]} first), so its score would be "
+                f"too good. Put each row on one side."
             )
         out.append((train, held))
     return out
@@ -118,8 +118,8 @@ def _rows(given: Any, rows: int, where: str) -> np.ndarray:
         )
     if part.min() < 0 or part.max() >= rows:
         raise ValueError(
-            f"{where} rows hold {part.max() if part.max() >= rows else part.min()}, expected 0 … {rows - 1}."
+            f"{where} rows contain {part.max() if part.max() >= rows else part.min()}, expected row numbers 0 … {rows - 1}."
         )
     if len(np.unique(part)) != len(part):
-        raise ValueError(f"{where} rows hold a row twice.")
+        raise ValueError(f"{where} rows contain a row twice.")
     return part.astype(np.int32)

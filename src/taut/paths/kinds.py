@@ -20,12 +20,12 @@ class Kind:
 
     Attributes:
         name: what the table calls it.
-        vary: from the paths of (kernels, biases, hidden activities) to what `taut.path` varies; None if this network has
-            no place for it.
-        says: what it does, to be followed by what it did; begins the sentence.
-        fits: when to use it; ends the sentence.
-        numbers: the strengths, where they are not computed from the data.
-        shown: what a number of it is, for the table: "L1(0.01)".
+        vary: from the paths of (kernels, biases, hidden activities) to the ``vary`` of `taut.path`; None if the network has
+            no such parameters.
+        says: what the term does; the beginning of the sentence.
+        fits: when to use it; the end of the sentence.
+        shown: how a strength is printed in the table: "L1(0.01)".
+        numbers: fixed strengths; None if they are computed from the data.
     """
 
     name: str
@@ -56,80 +56,80 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "none",
         _kernels(lambda number: regularizers.L2(0.0)),
-        "Nothing holds the weights",
-        "the measure of all others",
+        "No term acts on the weights",
+        "this is the baseline for the others",
         lambda number: "–",
         (0.0,),
     ),
     Kind(
         "l1",
         _kernels(regularizers.L1),
-        "L1 on the kernels pulls on every weight alike, so the useless ones end at exactly 0",
-        "use it where many weights or inputs should go",
+        "L1 on the kernels shrinks all weights by the same amount, so that useless ones become exactly 0",
+        "use it to remove many weights or inputs",
         lambda number: f"L1({number:.3g})",
     ),
     Kind(
         "l2",
         _kernels(regularizers.L2),
-        "L2 on the kernels pulls on a weight in proportion to its size, so large ones shrink and none is dropped",
-        "use it against noise, where every input says a little",
+        "L2 on the kernels shrinks weights in proportion to their size, so that none becomes exactly 0",
+        "use it against noise, if every input carries a little information",
         lambda number: f"L2({number:.3g})",
     ),
     Kind(
         "l1l2",
         _kernels(_elastic),
-        "L1L2 on the kernels drops weights as L1 does and shares the load among inputs that say the same",
-        "use it where inputs are many and alike",
+        "L1L2 on the kernels makes weights exactly 0 as L1 does, and spreads weight over correlated inputs",
+        "use it if many inputs are correlated",
         lambda number: f"L1L2({number:.3g}, {number:.3g})",
     ),
     Kind(
         "groups",
         lambda kernels, biases, hidden: {kernels[0]: _inputs} if kernels else None,
         "GroupLasso on the first kernel keeps or drops an input as a whole",
-        "use it to find which inputs matter",
+        "use it to find out which inputs matter",
         lambda number: f"GroupLasso({number:.3g}, by='input')",
     ),
     Kind(
         "bias",
         lambda kernels, biases, hidden: {"bias": regularizers.L2} if biases else None,
-        "L2 on the biases draws the function towards the origin",
-        "use it where an input of zeros should mean an output of zeros",
+        "L2 on the biases shrinks them towards 0",
+        "use it if an input of zeros should give an output of zeros",
         lambda number: f"L2({number:.3g})",
     ),
     Kind(
         "activity",
         lambda kernels, biases, hidden: dict.fromkeys(hidden, regularizers.L1) if hidden else None,
         "L1 on the activity makes the hidden outputs small and often 0",
-        "use it where few units should answer to any one row",
+        "use it if only a few units should be active for each row",
         lambda number: f"L1({number:.3g})",
     ),
     Kind(
         "max_norm",
         _kernels(constraints.MaxNorm),
-        "MaxNorm bounds the length of each unit's weights and leaves them free within it",
-        "use it where training must stay bounded at high learning rates or under noise",
+        "MaxNorm bounds the norm of each unit's weights",
+        "use it if training must stay stable at high learning rates or under noise",
         lambda number: f"MaxNorm({number:.3g})",
     ),
     Kind(
         "box",
         _kernels(_box),
         "Box keeps every weight between two values",
-        "use it where hardware or meaning bounds the weights themselves",
+        "use it if the weights themselves are bounded, by hardware or by what they mean",
         lambda number: f"Box({-number:.3g}, {number:.3g})",
     ),
     Kind(
         "non_neg",
         _kernels(lambda number: constraints.NonNeg()),
-        "NonNeg lets inputs speak for an output and never against it",
-        "use it where parts add up, or a sign is known",
+        "NonNeg keeps every weight ≥ 0, so that no input can lower a unit's sum",
+        "use it if parts add up, or the sign of an effect is known",
         lambda number: "NonNeg()",
         (0.0,),
     ),
     Kind(
         "dropout",
         lambda kernels, biases, hidden: {"kernel": lambda number: regularizers.L2(0.0)} if hidden else None,
-        "Dropout hides a share of the hidden units from each training step and holds no weight",
-        "use it in wide networks, beside a term or instead of one",
+        "Dropout leaves out a random share of the hidden units in each training step and acts on no weight",
+        "use it in wide networks, with a term or instead of one",
         lambda number: f"Dropout({number:.3g})",
         (0.1, 0.25, 0.5),
     ),
@@ -137,15 +137,15 @@ KINDS: tuple[Kind, ...] = (
 
 
 def chosen(names: Any) -> tuple[Kind, ...]:
-    """The kinds of these names, "none" always first; None for all.
+    """The kinds with these names, "none" always first; None for all.
 
     Raises:
-        ValueError: a name that there is not.
+        ValueError: an unknown name.
     """
     if names is None:
         return KINDS
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"kinds={errors.shown(names)}, expected a list of names out of {', '.join(NAMES)}.")
+        raise TypeError(f"kinds={errors.shown(names)}, expected a list of names, any of {', '.join(NAMES)}.")
     for name in names:
         if name not in NAMES:
             raise ValueError(errors.unknown("kind of term", name, NAMES))

@@ -149,7 +149,7 @@ def _threshold(model: Sequential, varied: Varied, plan: Plan, gradient: dict[str
         low, high = high, high * 4
         if high > scale * 1e12:
             raise ValueError(
-                f"vary[{varied.name!r}]: no strength makes these weights zero, so none is the largest that is useful. "
+                f"vary[{varied.name!r}]: no strength makes these weights zero, so no largest strength can be computed. "
                 f"Give strengths as a list."
             )
     for _ in range(60):
@@ -199,10 +199,10 @@ def _by_trial(
             return float(tried[first - 1, 0])
         else:
             low, high = float(tried[first, 0]), float(tried[first - 1, 0])
-    what = "all of these weights zero" if makes_zeros else "the training loss worse"
+    what = "makes all of these weights zero" if makes_zeros else "makes the training loss clearly worse"
     raise ValueError(
-        f"vary[{varied.name!r}]: {TRIALS} trials of {count} strengths around {guess:.3g} found none from which on "
-        f"training makes {what}. Train for more epochs, or give strengths as a list."
+        f"vary[{varied.name!r}]: {TRIALS} trials of {count} strengths around {guess:.3g} found no strength that {what}, so "
+        f"no largest strength can be computed. Train for more epochs, or give strengths as a list."
     )
 
 
@@ -234,12 +234,14 @@ def _widest(model: Sequential, varied: Varied, params: dict[str, np.ndarray]) ->
         low, high = high, high * 4
         if high > 1e9:
             raise ValueError(
-                f"vary[{varied.name!r}]: no number frees the weights of this constraint, so none is the largest that is "
-                f"useful. Give strengths as a list."
+                f"vary[{varied.name!r}]: the constraint is active for every number that was tried, up to 1e9, so no "
+                f"largest bound can be computed. Give strengths as a list."
             )
     while high - low > 1e-4 * high:
         middle = (low + high) / 2
         low, high = (low, middle) if kept(middle) else (middle, high)
         if high < 1e-9:
-            raise ValueError(f"vary[{varied.name!r}]: every number keeps the weights free. Give strengths as a list.")
+            raise ValueError(
+                f"vary[{varied.name!r}]: the constraint is not active for any number, so no largest bound can be computed. Give strengths as a list."
+            )
     return high

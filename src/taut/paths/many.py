@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import jax
@@ -21,6 +20,7 @@ from jax.sharding import PartitionSpec as P
 from taut import utils
 from taut.model import Sequential, engine
 from taut.model.engine import Carry, Data, Numbers, Order, Program
+from taut.model.programs import compiled
 from taut.paths._devices import AXIS, mesh_over
 from taut.plans import Plan
 
@@ -29,14 +29,13 @@ __all__ = ["Many", "train_many"]
 
 @dataclass
 class Many:
-    """What ``train_many`` gives: one entry a net on the first axis of everything.
+    """The result of ``train_many``; the first axis of every array has one entry per net.
 
     Attributes:
         params: by path, (nets, ...).
         history: ``loss``, ``data_loss``, ``penalty`` and the metrics, each (nets, epochs).
-        finite: (nets,), whether every weight of a net is finite; the others of the nets are not touched by one that
-            is not.
-        seed: what the order of the rows was drawn from.
+        finite: (nets,), whether all weights of a net are finite. A net that diverges does not affect the others.
+        seed: the random seed for the order of the rows.
         devices: how many devices shared the nets.
     """
 
@@ -55,7 +54,7 @@ class Many:
         return {path: w[index] for path, w in self.params.items()}
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(2)
 def _run(
     program: Program,
     devices: int,
@@ -116,8 +115,8 @@ def train_many(
     Args:
         model: compiled; it is not changed.
         plans: plans of this model that differ in their numbers only (``model.plan`` with other strengths).
-        seed: of the order of the rows; drawn where it is None. With the seed of a ``fit`` each net equals that fit to
-            the order of float32 sums.
+        seed: random seed for the order of the rows; random if None. With the seed of a ``fit`` each net equals that
+            fit up to float32 rounding.
 
     Raises:
         ValueError: plans that differ in more than numbers, or data that ``fit`` would refuse.

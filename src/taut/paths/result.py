@@ -11,51 +11,14 @@ import numpy as np
 from taut import _reports, errors
 from taut.model import Sequential
 from taut.paths._refit import Recipe, refit
-from taut.paths.choice import Point, mean_and_error, pick
+from taut.paths.choice import Point, mean_and_error, note_on, pick
+from taut.paths.stability import Stability
 from taut.paths.table import Table
 from taut.paths.varying import Varied
 
-__all__ = ["Path", "Stability"]
+__all__ = ["Path"]
 
 BY = ("strength", "inputs", "zeros")
-
-
-@dataclass(frozen=True, eq=False)
-class Stability:
-    """How often things are kept: the share of the (seed, fold) nets in which they are not exactly zero.
-
-    Attributes:
-        strengths: (strengths, entries of ``vary``).
-        inputs: (strengths, inputs), of the first kernel.
-        weights: by path of each varied parameter, (strengths, *shape).
-        feature_names: of the inputs, or None.
-        nets: how many nets the shares are of.
-
-    Reference: Meinshausen & Bühlmann, Stability selection (2010).
-    """
-
-    strengths: np.ndarray
-    inputs: np.ndarray
-    weights: dict[str, np.ndarray]
-    feature_names: tuple[str, ...] | None
-    nets: int
-
-    def stable(self, threshold: float = 0.8, at: int | None = None) -> np.ndarray:
-        """The inputs kept in at least ``threshold`` of the nets, ascending.
-
-        Args:
-            threshold: in (0.5, 1].
-            at: the index of one strength; None for those that are stable at any strength but at most half of all, where
-                an input that is kept says something.
-        """
-        if not 0.5 < threshold <= 1:
-            raise ValueError(f"threshold={threshold!r}, expected a share in (0.5, 1].")
-        shares = self.inputs
-        if at is not None:
-            shares = shares[at : at + 1]
-        else:
-            shares = shares[shares.mean(axis=1) <= 0.5]
-        return np.flatnonzero(shares.max(axis=0, initial=0.0) >= threshold)
 
 
 @dataclass(eq=False)
@@ -65,26 +28,29 @@ class Path:
     Attributes:
         varied: the entries of ``vary``.
         strengths: (points, entries of ``vary``); one row of numbers is one point.
-        scores: by name ("loss", "data_loss", "penalty", the metrics, and their "val_" twins on the held-out rows),
-            (points, seeds, folds), of the final weights in inference mode. One fold where no folds were made.
-        curves: by name, (points, seeds, folds, epochs): the means over each training epoch, and "val_" twins after it.
+        scores: by name ("loss", "data_loss", "penalty", the metrics, "log_loss" of a classifier; with the prefix "val_" on
+            held-out rows), arrays of shape (points, seeds, folds): scores of the final weights in inference mode. Without
+            folds the last axis has length 1.
+        curves: by name, (points, seeds, folds, epochs): means over each training epoch; with the prefix "val_" the score
+            on held-out rows after it.
         weights: by path, (points, *shape): the nets trained on all rows with the first seed.
-        kept_inputs: (points, inputs), whether those nets use each input of the first kernel at all.
+        kept_inputs: (points, inputs), whether any weight that leaves the input in the first kernel is not zero.
         zeros: by path, (points,), the share of exact zeros in those nets.
         penalties: (points,), their penalty.
         metric: the score that points are chosen by; on held-out rows it is ``scores["val_" + metric]``.
-        higher_is_better: of that score.
-        finite: (points, seeds, folds), whether a net's weights are finite. Scores of one that is not are NaN.
-        converged: (points, seeds, folds), whether a net reached the optimum of its objective; None where that is not
-            sought (all but full batches of one layer with a convex objective).
-        seed: the first seed; net (point, seed, fold) begins and visits its rows as ``fit`` after ``set_random_seed``.
+        higher_is_better: whether a higher score is better.
+        finite: (points, seeds, folds), whether all weights of a net are finite. If not, its scores are NaN.
+        converged: (points, seeds, folds), whether a net reached the optimum of its objective; None for nets that are only
+            trained for the epochs (all but full batches of one layer with a convex objective).
+        seed: the first seed; the initial weights and the order of the rows are those of ``fit`` after
+            ``set_random_seed(seed)``.
         seeds: all of them.
         folds: (training rows, held-out rows) of each fold; empty without folds.
         epochs: how many were trained.
-        interrupted: whether Ctrl-C ended the training before its time.
-        stopped: whether ``patience`` did.
+        interrupted: whether the training was interrupted with Ctrl-C.
+        stopped: whether ``patience`` ended the training.
         feature_names: of the inputs, from a data frame's columns; or None.
-        model: the template; its weights are as they were.
+        model: a copy of the architecture that was given, with its weights at that time.
     """
 
     varied: tuple[str, ...]
@@ -108,6 +74,7 @@ class Path:
     feature_names: tuple[str, ...] | None
     model: Sequential = field(repr=False)
     _entries: tuple[Varied, ...] = field(default=(), repr=False)
+    _terms: Sequence[Sequence[Mapping[str, Any]]] = field(default=(), repr=False)  # of each point, by path
     _kept: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
     _shares: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
     _recipe: Recipe | None = field(default=None, repr=False)
@@ -145,19 +112,20 @@ class Path:
         )
 
     def table(self) -> Table:
-        """One row a point: strengths, scores with their standard errors, gap, zeros, inputs kept, penalty and norm.
+        """One row per point: strengths, scores with their standard errors, gap, zeros, inputs kept, penalty and norm.
 
-        ``gap`` is the score on the training rows minus that on the held-out ones; ``norm`` the L2 norm of the varied
-        weights. Zeros, inputs, penalty and norm are those of the nets trained on all rows.
+        ``gap`` is how much better the score is on the training rows than on the held-out rows; ``norm`` is the L2 norm of
+        the varied weights. Zeros, inputs, penalty and norm are those of the nets trained on all rows.
         """
         columns: dict[str, np.ndarray] = {n: self.strengths[:, i] for i, n in enumerate(self.varied)}
-        names = list(dict.fromkeys([self.metric, "data_loss"]))
+        names = list(dict.fromkeys([self.metric, *self._others(), self._loss]))
         for name in names:
             columns[name], columns[f"{name}_se"] = mean_and_error(self.scores[name])
             if self.validated:
                 columns[f"val_{name}"], columns[f"val_{name}_se"] = mean_and_error(self.scores[f"val_{name}"])
             if self.validated and name == self.metric:
-                columns["gap"] = columns[name] - columns[f"val_{name}"]
+                sign = 1 if self.higher_is_better else -1
+                columns["gap"] = sign * (columns[name] - columns[f"val_{name}"])
         columns["zeros"] = self.zero_share()
         if self.kept_inputs.shape[1]:
             columns["inputs"] = self.kept_inputs.sum(axis=1)
@@ -168,13 +136,23 @@ class Path:
         return Table(columns)
 
     def stability(self) -> Stability:
-        """In which share of the (seed, fold) nets each input and each varied weight is kept, at every point."""
+        """The share of the (seed, fold) nets in which each input and each varied weight is kept, at every point."""
         nets = len(self.seeds) * max(1, len(self.folds))
         return Stability(self.strengths, self._shares, dict(self._kept), self.feature_names, nets)
 
     # --- choosing -----------------------------------------------------------------------------------------------------
 
-    def point(self, index: int, rule: str = "") -> Point:
+    @property
+    def _loss(self) -> str:
+        """The loss without penalties, by the name that a classifier's has everywhere."""
+        return "log_loss" if "log_loss" in self.scores else "data_loss"
+
+    def _others(self) -> list[str]:
+        """The model's metrics."""
+        apart = ("loss", "data_loss", "penalty", self._loss)
+        return [name for name in self.scores if not name.startswith("val_") and name not in apart]
+
+    def point(self, index: int, rule: str = "", note: str = "") -> Point:
         """The point in row ``index`` of the table."""
         if isinstance(index, bool) or not hasattr(index, "__index__") or not -len(self) <= index < len(self):
             raise ValueError(f"point {index!r}, expected a row of the table: 0 … {len(self) - 1}.")
@@ -183,25 +161,28 @@ class Path:
         numbers = {name: float(self.strengths[index, i]) for i, name in enumerate(self.varied)}
         inputs = int(self.kept_inputs[index].sum()) if self.kept_inputs.shape[1] else None
         zeros = float(self.zero_share()[index])
-        return Point(index, numbers, self.metric, float(mean[index]), float(error[index]), inputs, zeros, rule)
+        return Point(index, numbers, self.metric, float(mean[index]), float(error[index]), inputs, zeros, rule, note)
 
     def best(self, rule: str = "max", by: str | None = None) -> Point:
         """The point to use, by the scores on held-out rows.
 
         Args:
-            rule: "max": the best mean score. "one_se": the simplest point whose mean is within one standard error of the
+            rule: "max": the best mean score; among equal ones the lowest loss without penalties. "one_se": the simplest point whose mean is within one standard error of the
                 best one's (Breiman, Friedman, Olshen & Stone, Classification and regression trees, 1984).
             by: what simpler means: "inputs" (fewer of them kept), "zeros" (more of them among the varied weights) or
-                "strength" (larger; for constraints, smaller). None means "inputs" where any point drops one, then
-                "zeros", then "strength".
+                "strength" (larger; for constraints, smaller). None means "inputs" if the points keep different numbers of
+                them, else "zeros" if their shares differ, else "strength".
 
         Raises:
-            ValueError: no rows were held out, another rule, "one_se" with a single fold and seed, a ``by`` that tells
-                the points not apart.
+            ValueError: no rows were held out, an unknown rule, "one_se" with a single fold and seed, or a ``by`` that does
+                not apply to this path.
         """
         mean, error = self.score()
-        index = pick(mean, error, self.higher_is_better, rule, self._simplicity(by))
-        return self.point(index, rule)
+        decides = None if self.metric in (self._loss, "data_loss", "loss") else self._loss
+        loss = None if decides is None else mean_and_error(self.scores[f"val_{decides}"])[0]
+        index = pick(mean, error, self.higher_is_better, rule, self._simplicity(by), loss)
+        how = {} if decides is None else {"decided": f"the lowest {decides} decided"}
+        return self.point(index, rule, note_on(mean, error, index, self.metric, rule, **how))
 
     def _simplicity(self, by: str | None) -> np.ndarray:
         if by is not None and by not in BY:
@@ -217,7 +198,7 @@ class Path:
             return -zeros
         if len(self.varied) > 1:
             raise ValueError(
-                'by="strength": several terms are varied, so no order of strengths is given; use by="zeros".'
+                'by="strength": several terms are varied, so the points have no single strength; use by="zeros".'
             )
         tighter = self._entries and "constraint" in self._entries[0].kinds(float(self.strengths[0, 0]))
         return self.strengths[:, 0] if tighter else -self.strengths[:, 0]
@@ -229,20 +210,19 @@ class Path:
 
         Args:
             point: of this path, or a row of its table.
-            debias: train it once more without the varied terms, from where it is, its exact zeros held at zero (by the
-                constraint `taut.constraints.Zeros`, which stays on the model): the support is the path's, the weights
-                are no longer shrunk. Constraints that were there before the path stay as well.
-            x, y: the rows, if they are others than the path's own.
+            debias: train once more without the varied terms, starting from these weights, with exact zeros held at zero
+                by the constraint `taut.constraints.Zeros`, which stays on the model. The same weights are zero; the
+                others are no longer shrunk. The model's own constraints stay.
+            x, y: other rows to train on than those of the path.
 
         Reference: Meinshausen, Relaxed lasso (2007), with φ = 0.
         """
         index = point.index if isinstance(point, Point) else self.point(point).index
         if isinstance(point, Point) and self.point(index).strengths != point.strengths:
-            raise ValueError(f"{point} is no point of this path; expected one of path.best() or path.point(row).")
+            raise ValueError(f"{point} is not a point of this path; expected path.best() or path.point(row).")
         assert self._recipe is not None
-        return refit(
-            self.model, self._entries, self.strengths[index], self._recipe, self.epochs, self.seed, debias, x, y
-        )
+        numbers, terms = self.strengths[index].tolist(), self._terms[index]
+        return refit(self.model, self._entries, numbers, terms, self._recipe, self.epochs, self.seed, debias, x, y)
 
     def plot(self, file: Any = None) -> Any:
         """The coefficient path, and the scores against strength and sparsity: a matplotlib figure.
@@ -266,14 +246,14 @@ class Path:
         image: tuple[int, int] | None = None,
         title: str | None = None,
     ) -> None:
-        """Write the path to one HTML file that needs nothing else: a slider over the strengths moves all it shows.
+        """Write the path to one self-contained HTML file, with a slider over the strengths.
 
         Scores, what each input contributes, weights, kernels as images, training curves, active constraints, terms.
 
         Args:
-            file: where to, such as "path.html".
-            x: rows of data; the inputs' contributions are then what they do to the first layer, in its units.
-            feature_names: one name an input, in place of the path's own.
+            file: such as "path.html".
+            x: rows of data; contributions of the inputs are then measured by what they add to the first layer's outputs.
+            feature_names: one name per input, in place of the path's own.
             image: (height, width), if the inputs are the pixels of an image.
             title: the heading.
 

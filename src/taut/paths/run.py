@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,6 @@ import numpy as np
 
 from taut import errors, utils
 from taut.model import Sequential
-from taut.model import data as adapt
 from taut.model.engine import Data
 from taut.model.progress import Progress
 from taut.model.sequential import _integer
@@ -17,6 +17,8 @@ from taut.model.training import Job
 from taut.paths import folds as folding
 from taut.paths import strengths as listing
 from taut.paths._begin import Begin, Chosen
+from taut.paths._epochs import train
+from taut.paths._given import Given
 from taut.paths._memory import parsed
 from taut.paths._nets import Nets
 from taut.paths._optimum import solvable, solve
@@ -24,10 +26,10 @@ from taut.paths._refit import Recipe
 from taut.paths.largest import Trial, largest
 from taut.paths.result import Path
 from taut.paths.scoring import Score, collect
-from taut.paths.varying import Varied, distinct, plan_at, plan_without, resolve
+from taut.paths.varying import Varied, distinct, plan_at, plan_with, plan_without, resolve, terms_at
 from taut.plans import Plan
 
-__all__ = ["path"]
+__all__ = ["path", "trained"]
 
 
 def path(
@@ -43,7 +45,7 @@ def path(
     validation_data: Any = None,
     groups: Any = None,
     sample_weight: Any = None,
-    class_weight: Mapping[int, float] | None = None,
+    class_weight: Mapping[int, float] | str | None = None,
     metric: str | None = None,
     patience: int | None = None,
     warm_up: int = 0,
@@ -53,48 +55,50 @@ def path(
 ) -> Path:
     """Train one network at many strengths, for every seed and fold, side by side in one program.
 
-    Net (strength, seed, fold) is the one that ``fit`` gives on the fold's training rows right after
-    ``taut.utils.set_random_seed(seed)`` and building the same layers, up to the order of float32 sums (with
-    ``warm_up``: two fits, the first without the varied terms). Rows that are
-    held out touch no training. Besides the folds' nets, one a strength is trained on all rows, from which the
-    coefficient path is drawn.
+    The net of (strength, seed, fold) equals what ``fit`` gives on the training rows of the fold after
+    ``taut.utils.set_random_seed(seed)`` and building the same layers, up to float32 rounding (with ``warm_up``: two
+    fits, the first without the varied terms). Held-out rows are never trained on. In addition, one net per strength is
+    trained on all rows; the coefficient path shows those.
 
     Args:
-        model: the architecture, compiled; it is not changed. Its trainable layers draw new weights for each seed; layers
-            that are frozen, and modules that are not taut's, keep theirs.
-        x, y: rows and labels, as ``fit`` takes them.
-        vary: from a parameter's path, a pattern ("*/kernel"), a role ("kernel") or a layer's output ("dense/activity") to
-            a class of terms, or any function from a number to a term. It replaces the model's own term of that kind
-            there. Several entries make a grid.
-        strengths: how many to compute (from the largest useful one, just above which everything is zero, down to a
-            thousandth of it), or a list of them in ascending or descending order; for several entries also a dict.
-        folds: how many (5 by default, or none where there is validation_data; stratified by class, or by whole ``groups``),
-            a splitter of scikit-learn, pairs of row numbers, or None to hold out nothing.
+        model: the compiled architecture; it is not changed. Trainable layers get new initial weights for each seed; frozen
+            layers and modules of other libraries keep their weights.
+        x, y: rows and labels, as for ``fit``.
+        vary: a dict from a parameter's path, a pattern ("*/kernel"), a role ("kernel") or a layer's output
+            ("dense/activity") to a class of terms, or to any function from a number to a term. The term replaces the
+            model's own term of that kind. Several entries make a grid.
+        strengths: how many to compute (from the largest useful strength, at which everything is zero, down to a
+            thousandth of it), or a list in ascending or descending order; for several entries also a dict.
+        folds: how many (5 by default, none with validation_data; stratified by class, or made of whole ``groups``), a
+            scikit-learn splitter, pairs of row numbers, or None for no held-out rows.
         seeds: how many (``seed``, ``seed`` + 1, ...), or a list.
         epochs: passes over the rows.
-        batch_size: rows a step, or "full" for all of them. With "full", nets of one Dense layer whose objective is convex
-            go on after the epochs to its optimum, by accelerated proximal gradient.
+        batch_size: rows per step, or "full" for all rows. With "full", a net of one Dense layer with a convex objective
+            is trained further after the epochs, by accelerated proximal gradient, until it reaches the optimum.
         validation_data: (x, y) or (x, y, sample_weight) that points are scored on, in place of folds.
-        groups: one label a row; rows of one group are held out together.
-        sample_weight: one weight ≥ 0 a row, in training and in the scores, metrics included.
-        class_weight: {class number: weight}, in training.
-        metric: the name of the score; the model's first metric by default, else "data_loss", the loss without penalties.
-        patience: stop once the best mean score of all points has not improved for so many epochs.
-        warm_up: epochs without the varied terms before the path's own, one net a seed and fold, from which all its
-            strengths go on. A network that is penalised hard from its first step on can lose every input before it has
-            learnt which are useful; one that knows them drops the others.
-        verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
-        seed: the first seed; drawn where it is None.
-        memory: what may be used, in bytes or as "4 GiB"; half of what is free by default. More nets than fit are trained in
-            groups.
+        groups: one label per row; rows of one group are held out together.
+        sample_weight: one weight ≥ 0 per row, used in training and in all scores, metrics included.
+        class_weight: {class number: weight}, or "balanced" (rows / (classes × rows of the class)), in training.
+        metric: the score that points are chosen by: one of the model's metrics or of taut's ("accuracy", "mse"),
+            "log_loss" of a classifier, or "data_loss", the loss without penalties. By default it is the model's first
+            metric, but where that is an accuracy the log loss: accuracies tie, and hardly differ where one class is rare.
+        patience: stop if the best mean score over all points has not improved for this many epochs.
+        warm_up: epochs without the varied terms before those of the path: one net per seed and fold, from which all its
+            strengths continue. A network with a strong penalty from the first step can lose every input before it has
+            learnt which are useful; after a warm-up it drops the others.
+        verbose: 0 silent, 1 a progress bar, 2 one line per epoch, "auto" a bar on a terminal and lines elsewhere.
+        seed: the first seed; random if None.
+        memory: the most memory to use, in bytes or as "4 GiB"; by default half of what is free. If the nets do not fit
+            together, they are trained in groups.
 
     Returns:
-        A `Path`. Ctrl-C ends the training after the last full epoch, and what there is is returned.
+        A `Path`, which holds one copy of the rows (as float32), so that nothing done to them or to the model later
+        changes it. If interrupted with Ctrl-C, it has the results up to the last complete epoch.
 
     Raises:
-        ValueError: ``vary`` that matches nothing (naming the nearest paths), strengths that are empty, out of order,
-            negative or not finite, folds above the smallest class or a row on both sides of one, memory for not even one
-            net (naming what is needed), and everything that ``fit`` refuses.
+        ValueError: an entry of ``vary`` matches nothing (the message lists the nearest paths); strengths are empty, out of
+            order, negative or not finite; there are more folds than rows in the smallest class, or a fold has a row on
+            both sides; the memory does not hold one net; and everything that ``fit`` refuses.
 
     >>> import numpy as np
     >>> import taut
@@ -110,30 +114,72 @@ def path(
     >>> path.table()["inputs"].tolist()
     [0, 2, 2, 2]
     """
+    if not isinstance(model, Sequential):
+        raise TypeError(f"model={errors.shown(model)}, expected a taut.Sequential.")
+    own = copy.deepcopy(model)  # so that nothing done to the model, now or later, meets the path's
+    return trained(
+        own,
+        Given.of(own, x, y, sample_weight, class_weight),
+        vary,
+        strengths,
+        folds=folds,
+        seeds=seeds,
+        epochs=epochs,
+        batch_size=batch_size,
+        validation_data=validation_data,
+        groups=groups,
+        metric=metric,
+        patience=patience,
+        warm_up=warm_up,
+        verbose=verbose,
+        seed=seed,
+        memory=memory,
+        feature_names=_columns_of(x),
+    )
+
+
+def trained(
+    model: Sequential,
+    rows: Given,
+    vary: Mapping[str, Any],
+    strengths: Any,
+    *,
+    folds: Any,
+    seeds: Any,
+    epochs: int,
+    batch_size: Any,
+    metric: str | None,
+    verbose: Any,
+    seed: int | None,
+    memory: Any,
+    groups: Any = None,
+    validation_data: Any = None,
+    patience: int | None = None,
+    warm_up: int = 0,
+    feature_names: tuple[str, ...] | None = None,
+) -> Path:
+    """`path` for a model and rows that are the caller's own: neither is copied."""
     epochs = _integer("epochs", epochs, 1)
     warm_up = _integer("warm_up", warm_up, 0)
     if patience is not None:
         patience = _integer("patience", patience, 1)
     size = None if batch_size == "full" else _integer("batch_size", batch_size, 1)
     drawn, limit = _seeds(seeds, seed), parsed(memory)
-    if not isinstance(model, Sequential):
-        raise TypeError(f"model={errors.shown(model)}, expected a taut.Sequential.")
     if isinstance(folds, str):
         if folds != "auto":
             raise TypeError(f'folds={folds!r}, expected a number, a splitter, pairs of row numbers, None or "auto".')
         folds = None if validation_data is not None else 5
     if folds is not None and validation_data is not None:
-        raise ValueError("folds and validation_data are both given; points are scored on one or the other.")
+        raise ValueError("folds and validation_data are both given; give one of them.")
     if groups is not None and folds is None:
-        raise ValueError("groups are given, but no folds that they could be kept together in; give folds.")
+        raise ValueError("groups are given, but no folds that they could be kept together in; give folds as well.")
     progress = Progress(verbose, epochs)
-    job = model.prepare(x, y, size, sample_weight, class_weight, validation_data)
     score = Score.of(model, metric)
-    weight = adapt.row_weights(sample_weight, job.rows)
-    measured = Data(job.data.x, job.data.y, weight)
+    job = model.prepare(rows.x, rows.y, size, rows.weight, rows.class_weight, validation_data)
+    measured = Data(job.data.x, job.data.y, rows.weight)
     pairs: list[tuple[np.ndarray, np.ndarray]] = []
     if folds is not None:
-        classes = folding.classes_of(job.program.loss, np.asarray(job.data.y))
+        classes = folding.classes_of(model._need_compiled(), rows.y)
         pairs = folding.split(folds, job.rows, classes, groups, drawn[0])
     varied = resolve(model, vary)
 
@@ -147,36 +193,38 @@ def path(
     columns = _columns(model, job, varied, given, epochs, lambda plans: begin.nets(plans, [whole]))
     numbers = listing.grid(columns)
     distinct(varied, numbers[0].tolist())
+    terms = [terms_at(varied, row) for row in numbers.tolist()]  # kept: made later, a user's function may give others
     plans: list[Plan] = []
-    for row in numbers.tolist():
-        plans.append(plan_at(model, varied, row, plans[-1] if plans else None))
+    for one in terms:
+        plans.append(plan_with(model, one, plans[-1] if plans else None))
         model._check_metric(plans[-1])
     # Cells: by seed, then by fold; last, where folds are made, all rows with the first seed.
-    chosen = [Chosen(one, rows, out) for one in drawn for rows, out in (pairs or [(every, held)])]
+    chosen = [Chosen(one, inside, out) for one in drawn for inside, out in (pairs or [(every, held)])]
     if pairs:
         chosen.append(whole)
-    trained = begin.nets(plans, chosen)
+    nets = begin.nets(plans, chosen)
     counted = len(drawn) * max(1, len(pairs))
-    record, interrupted, stopped = _train(trained, epochs, patience, score, counted, len(drawn), progress)
+    record, interrupted, stopped = train(nets, epochs, patience, score, counted, len(drawn), progress)
     arrived = None
     if size is None and not interrupted and all(solvable(model, plan) for plan in plans):
         try:
-            arrived = solve(trained)
+            arrived = solve(nets)
         except KeyboardInterrupt:
             interrupted = True
     return collect(
-        trained,
+        nets,
         record,
         varied,
         numbers,
+        terms,
         score,
         seeds=drawn,
         folds=tuple(pairs),
         arrived=arrived,
         interrupted=interrupted,
         stopped=stopped,
-        feature_names=_columns_of(x),
-        recipe=Recipe(x, y, size, sample_weight, class_weight, warm_up),
+        feature_names=feature_names,
+        recipe=Recipe(rows, size, warm_up),
     )
 
 
@@ -214,7 +262,7 @@ def _columns(
     epochs: int,
     nets: Callable[[Sequence[Plan]], Nets],
 ) -> list[np.ndarray]:
-    """The strengths of each entry; the largest is found where only their number is given."""
+    """The strengths of each entry; the largest is computed if only a count is given."""
     out: list[np.ndarray] = []
     for one, count in zip(varied, given, strict=True):
         if not isinstance(count, int):
@@ -240,45 +288,3 @@ def _columns(
 
         out.append(listing.geometric(largest(model, job, one, count, attempt, free), count))
     return out
-
-
-# --- training -----------------------------------------------------------------------------------------------------------
-
-
-def _train(
-    nets: Nets, epochs: int, patience: int | None, score: Score, counted: int, seeds: int, progress: Progress
-) -> tuple[dict[str, list[np.ndarray]], bool, bool]:
-    """The curves, (cells, strengths) an epoch; whether Ctrl-C ended the training, and whether patience did."""
-    record: dict[str, list[np.ndarray]] = {}
-    validated = any(cell.held is not None for cell in nets.cells)
-    if patience is not None and not validated:
-        raise ValueError("patience is given, but no rows are held out to watch; give folds or validation_data.")
-    best, since, interrupted, stopped = -np.inf, 0, False, False
-    progress.start(epochs * nets.steps)
-    try:
-        for epoch in range(epochs):
-            shown: dict[str, float] = {}
-            values = nets.epoch(epoch, lambda steps, epoch=epoch, shown=shown: progress.advance(steps, epoch, shown))
-            values = {"loss": values["data_loss"] + values["penalty"], **values}
-            if validated:
-                out = nets.measure(True)
-                values |= {f"val_{name}": v for name, v in {"loss": out["data_loss"] + out["penalty"], **out}.items()}
-            for name, v in values.items():
-                record.setdefault(name, []).append(v)
-            now = score.best(values[("val_" if validated else "") + score.name][:counted])
-            progress.end_epoch(epoch, {f"best {'val_' if validated else ''}{score.name}": score.sign * now})
-            if now > best:
-                best, since = now, 0
-            else:
-                since += 1
-            if patience is not None and since >= patience:
-                stopped = True
-                break
-    except KeyboardInterrupt:
-        if nets.epochs == 0:
-            raise
-        interrupted = True
-        record = {name: values[: nets.epochs] for name, values in record.items()}
-    finally:
-        progress.close()
-    return record, interrupted, stopped

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from taut import errors, metrics
+from taut import errors, losses, metrics
+from taut.functional import units
 from taut.model import Sequential
 from taut.paths._nets import Nets
 from taut.paths._refit import Recipe
 from taut.paths.result import Path
 from taut.paths.varying import Varied
 
-__all__ = ["Score", "collect"]
+__all__ = ["LOG_LOSS", "Score", "collect"]
 
 ACCURACIES = (
     metrics.BinaryAccuracy | metrics.CategoricalAccuracy | metrics.SparseCategoricalAccuracy | metrics._Accuracy
 )
+CROSSENTROPIES = losses.BinaryCrossentropy | losses.CategoricalCrossentropy | losses.SparseCategoricalCrossentropy
 OF_LOSS = ("data_loss", "loss")
+LOG_LOSS = "log_loss"
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score by name, and whether a higher one is better."""
+    """A score by name, and whether a higher one is better.
+
+    ``measured`` is what the compiled program calls it: the log loss of a classifier is its loss without penalties.
+    """
 
     name: str
     higher: bool
+    measured: str
 
     @property
     def sign(self) -> int:
@@ -36,31 +43,54 @@ class Score:
 
     @classmethod
     def of(cls, model: Sequential, name: str | None) -> Score:
-        """The score called ``name``: by default the model's first metric, else the loss without penalties.
+        """The score called ``name``; ``model``, which must be the caller's own, measures it from here on.
+
+        By default it is the model's first metric; but an accuracy counts right answers, which ties and, where one class
+        is rare, hardly differs from that of a constant, so that classifiers are chosen by their log loss
+        (docs/decisions/090). Without a metric it is the loss without penalties.
 
         Raises:
-            ValueError: no such metric, or one of a user's own that does not say whether higher is better.
+            ValueError: no such metric, the log loss of a model that gives no probabilities, or a metric of a user's own
+                that does not say whether higher is better.
         """
+        loss: Any = model.loss
+        classes = isinstance(loss, CROSSENTROPIES)
         known = {m.name: m for m in model._metrics()}
         if name is None:
-            name = next(iter(known), "data_loss")
+            first = next(iter(known.values()), None)
+            by_loss = classes and (first is None or isinstance(first, ACCURACIES))
+            name = LOG_LOSS if by_loss else "data_loss" if first is None else first.name
+        smoothed = getattr(loss, "label_smoothing", 0)
+        if classes and smoothed and LOG_LOSS not in known:  # for the tables as well
+            known[LOG_LOSS] = _measure(model, metrics._LossMetric(LOG_LOSS, replace(loss, label_smoothing=0.0)))
         if name in OF_LOSS:
-            return cls(name, False)
+            return cls(name, False, name)
+        if name == LOG_LOSS and name not in known:
+            if not classes:
+                raise ValueError(
+                    f"metric='log_loss' is for classifiers, whose loss is a cross-entropy; this model's loss is {loss}. "
+                    f"Choose by metric='data_loss', or compile with another loss."
+                )
+            return cls(name, False, "data_loss")
         if name not in known:
-            raise ValueError(errors.unknown("metric", str(name), [*known, *OF_LOSS]))
+            try:
+                known[name] = _measure(model, metrics.get(name))
+            except (TypeError, ValueError):
+                names = [*known, *OF_LOSS, LOG_LOSS, "accuracy", "mse", "mae"]
+                raise ValueError(errors.unknown("metric", str(name), list(dict.fromkeys(names)))) from None
         metric = known[name]
         if isinstance(metric, ACCURACIES):
-            return cls(name, True)
+            return cls(name, True, name)
         if isinstance(metric, metrics._LossMetric):
-            return cls(name, False)
+            return cls(name, False, name)
         own = getattr(metric, "function", metric)
         higher = getattr(own, "higher_is_better", None)
         if not isinstance(higher, bool):
             raise ValueError(
-                f"metric {name!r}: nothing says whether a higher value is better. Set higher_is_better = True or False "
-                f'on it, or choose by metric="data_loss".'
+                f"metric {name!r}: it is not known whether a higher value is better. Set the attribute higher_is_better = "
+                f'True or False on it, or give metric="data_loss".'
             )
-        return cls(name, higher)
+        return cls(name, higher, name)
 
     def best(self, values: np.ndarray) -> float:
         """The best mean over cells of any strength, (cells, strengths), times the sign: more is better."""
@@ -68,11 +98,17 @@ class Score:
         return float(np.max(mean[np.isfinite(mean)], initial=-np.inf))
 
 
+def _measure(model: Sequential, metric: metrics.Metric) -> metrics.Metric:
+    model.metrics = [*model.metrics, metric]
+    return metric
+
+
 def collect(
     nets: Nets,
     record: Mapping[str, Sequence[np.ndarray]],
     varied: tuple[Varied, ...],
     numbers: np.ndarray,
+    terms: Sequence[Sequence[Mapping[str, Any]]],
     score: Score,
     *,
     seeds: tuple[int, ...],
@@ -96,6 +132,8 @@ def collect(
     scores: dict[str, np.ndarray] = {}
     for prefix, values in (("", inside), ("val_", outside)):
         values = {"loss": values["data_loss"] + values["penalty"], **values}
+        if isinstance(model.loss, CROSSENTROPIES):
+            values.setdefault(LOG_LOSS, values["data_loss"])
         scores |= {prefix + name: shaped(np.where(finite, v, np.nan)) for name, v in values.items()}
     epochs = nets.epochs
     curves = {name: np.stack([shaped(v) for v in values[:epochs]], axis=-1) for name, values in record.items()}
@@ -105,11 +143,12 @@ def collect(
     paths = list(dict.fromkeys(p for v in varied for p in v.parameters))
     weights: dict[str, np.ndarray] = {}
     kept = {p: np.zeros((points, *model.params[p].shape)) for p in paths}
-    across = () if kernel is None else _across(kernel.shape, kernel.fan_in)
-    inputs = 0 if kernel is None else int(np.prod(kernel.shape)) // int(np.prod([kernel.shape[a] for a in across]))
+    inputs = 0 if kernel is None else units.by_input(np.empty(kernel.shape), kernel.fan_in).shape[1]
     kept_inputs, shares = np.zeros((points, inputs), bool), np.zeros((points, inputs))
     for c, s, params in nets.each():
-        used = np.zeros(0, bool) if kernel is None else (params[kernel.path] != 0).any(axis=across)
+        used = np.zeros(0, bool)
+        if kernel is not None:
+            used = (units.by_input(np.asarray(params[kernel.path]), kernel.fan_in) != 0).any(axis=0)
         if c == first:
             for p in nets.job.program.structure.paths:
                 weights.setdefault(p, np.zeros((points, *params[p].shape), params[p].dtype))[s] = params[p]
@@ -141,13 +180,8 @@ def collect(
         feature_names=feature_names,
         model=model,
         _entries=varied,
+        _terms=terms,
         _kept={p: count / counted for p, count in kept.items()},
         _shares=shares / counted,
         _recipe=recipe,
     )
-
-
-def _across(shape: tuple[int, ...], fan_in: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The axes of a kernel besides that of its inputs, which is the last of its fan-in."""
-    axis = (fan_in or tuple(range(max(1, len(shape) - 1))))[-1]
-    return tuple(i for i in range(len(shape)) if i != axis)

@@ -32,7 +32,7 @@ def given_for(names: Sequence[str], strengths: Any) -> list[Any]:
         strengths: one for all of them, or a dict with one for each.
 
     Raises:
-        ValueError: a dict that misses an entry or names another.
+        ValueError: the dict lacks an entry of ``vary``, or has one that is not in it.
     """
     if not isinstance(strengths, Mapping):
         return [checked(strengths, "strengths") for _ in names]
@@ -41,7 +41,7 @@ def given_for(names: Sequence[str], strengths: Any) -> list[Any]:
             raise ValueError(errors.unknown("entry of strengths", str(name), list(names)))
     missing = [name for name in names if name not in strengths]
     if missing:
-        raise ValueError(f"strengths: has nothing for {missing[0]!r}; give a number of strengths or a list for each.")
+        raise ValueError(f"strengths: has no entry for {missing[0]!r}; give a count or a list for each entry of vary.")
     return [checked(strengths[name], f"strengths[{name!r}]") for name in names]
 
 
@@ -49,8 +49,8 @@ def checked(strengths: Any, what: str) -> Any:
     """A count ≥ 1 as an int, or numbers ≥ 0 in ascending or descending order, each once, as a float64 array.
 
     Raises:
-        ValueError: no numbers, a negative one, NaN or infinity, numbers out of order or twice.
-        TypeError: what is no count and no list of numbers.
+        ValueError: an empty list, a negative number, NaN or infinity, numbers out of order or twice.
+        TypeError: neither a count nor a list of numbers.
 
     >>> checked([0.1, 0.3, 0.2], "strengths")  # doctest: +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
@@ -67,16 +67,17 @@ def checked(strengths: Any, what: str) -> Any:
         values = None
     if values is None or values.ndim != 1 or isinstance(strengths, str | bool):
         raise TypeError(
-            f"{what}={errors.shown(strengths)}, expected how many strengths to compute (an int), or a list of them."
+            f"{what}={errors.shown(strengths)}, expected a count (an int) to have strengths computed, or a list of numbers."
         )
     if not values.size:
-        raise ValueError(f"{what}: is empty; give at least one strength, or how many to compute (an int).")
+        raise ValueError(
+            f"{what}: the list is empty; give at least one strength, or a count (an int) to have them computed."
+        )
     if not np.isfinite(values).all():
         raise ValueError(f"{what}: number {int((~np.isfinite(values)).argmax())} is {values[~np.isfinite(values)][0]}.")
     if (values < 0).any():
         raise ValueError(
-            f"{what}: number {int((values < 0).argmax())} is {values[values < 0][0]:g}; a strength or a bound is at "
-            f"least 0."
+            f"{what}: number {int((values < 0).argmax())} is {values[values < 0][0]:g}; strengths and bounds must be ≥ 0."
         )
     steps = np.diff(values)
     if values.size > 1 and not ((steps > 0).all() or (steps < 0).all()):

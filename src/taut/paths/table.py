@@ -1,4 +1,4 @@
-"""A small table: columns by name, readable as text, and handed on to polars or pandas."""
+"""A small table: columns by name, printable, and convertible to polars or pandas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Table:
     """Columns of equal length.
 
     Attributes:
-        columns: one array a column, by name.
+        columns: by name, one array each.
 
     >>> print(Table({"strength": np.array([0.1, 0.01]), "inputs": np.array([3, 10])}))
     strength  inputs
@@ -41,7 +41,7 @@ class Table:
         return "\n".join("  ".join(line) for line in lines)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """One dict a row, of plain Python numbers."""
+        """One dict per row, with plain Python numbers."""
         columns = {name: column.tolist() for name, column in self.columns.items()}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

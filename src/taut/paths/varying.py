@@ -1,4 +1,4 @@
-"""What is varied along a path: names of parameters, and terms that take a number."""
+"""What a path varies: names of parameters, each with a function from a number to a term."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import jax
 
 from taut import errors
 from taut.constraints import Constraint
-from taut.model import Sequential, network
+from taut.model import Sequential, entries, held
 from taut.model.sequential import _sort_terms
 from taut.plans import Plan
 from taut.regularizers import Acting, Regularizer
 
-__all__ = ["Varied", "distinct", "plan_at", "plan_without", "resolve", "terms_at"]
+__all__ = ["Varied", "distinct", "plan_at", "plan_with", "plan_without", "resolve", "terms_at"]
 
 Make = Callable[[Any], Any]
 
@@ -28,9 +28,9 @@ class Varied:
 
     Attributes:
         name: what the user wrote: a path, a pattern or a role.
-        paths: the parameters (or layers' units, or activities) that it stands for; they share each strength.
+        paths: the parameters (or layers' units, or activities) that it matches; they share each strength.
         make: from a number to a term, or to a list of terms.
-        parameters: the parameters among them; of units, their kernels and biases.
+        parameters: the parameters among these; for units, their kernels and biases.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Varied:
         try:
             return self.make(float(number))
         except (TypeError, ValueError) as error:
-            raise type(error)(f"vary[{self.name!r}]: {number:g} makes no term: {error}") from error
+            raise type(error)(f"vary[{self.name!r}]: cannot make a term of the number {number:g}: {error}") from error
 
     def kinds(self, number: float) -> frozenset[str]:
         """Whether the term of this number is a "regularizer", a "constraint", or both."""
@@ -63,23 +63,24 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
             its output ("dense/activity") to a class of terms or a function from a number to a term.
 
     Raises:
-        ValueError: an entry that matches nothing (with the nearest paths), see also `distinct`.
-        TypeError: what is no dict, or no function of a number.
+        ValueError: an entry that matches nothing (the message lists the nearest paths); see also `distinct`.
+        TypeError: not a dict, or an entry that is not a function of a number.
     """
     if not isinstance(vary, Mapping) or not vary:
         raise TypeError(
             f"vary={errors.shown(vary)}, expected a dict from a path to a term that takes a number, such as "
             f'{{"dense/kernel": taut.regularizers.L1}}.'
         )
-    entries = model.plan.entries
+    plan = model.plan
     # What is made of parameters comes last: patterns mean the parameters, as in `attach`.
     structure, params, _ = model._split()
-    units = network.unit_parts(model.layers, structure, params)
+    units = entries.unit_parts(model.layers, structure, params)
     made = [
         *units,
-        *(f"{name}/activity" for name in dict.fromkeys(model._names)),
+        *(f"{name}/activity" for name in held.activity_layers(model.layers, model._names)),
     ]
-    parameters, frozen = [e.path for e in entries if e.trainable], [e.path for e in entries if not e.trainable]
+    parameters = [e.path for e in plan.entries if e.trainable]
+    frozen = [e.path for e in plan.entries if not e.trainable]
     out: list[Varied] = []
     for name, make in vary.items():
         if not isinstance(name, str):
@@ -87,13 +88,15 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
         if not callable(make) or isinstance(make, Regularizer | Constraint | Acting):
             raise TypeError(
                 f"vary[{name!r}]: {errors.shown(make)}, expected a class of terms or a function from a number to a "
-                f"term: taut.regularizers.L1, or lambda s: taut.regularizers.L1L2(s, s / 10). The numbers go into "
+                f"term: taut.regularizers.L1, or lambda s: taut.regularizers.L1L2(s, s / 10). Give the numbers as "
                 f"strengths."
             )
-        paths = fnmatch.filter(parameters, name) or [e.path for e in entries if e.trainable and e.role == name]
-        paths = paths or fnmatch.filter(made, name)
+        paths = [name] if name in (*parameters, *made) else fnmatch.filter(parameters, name)
+        paths = paths or [e.path for e in plan.entries if e.trainable and e.role == name] or fnmatch.filter(made, name)
         if not paths and fnmatch.filter(frozen, name):
-            raise ValueError(f"vary[{name!r}]: its layer is frozen (trainable=False), so no term acts on it.")
+            raise ValueError(
+                f"vary[{name!r}]: this layer is frozen (trainable=False), so a term would have no effect on it."
+            )
         if not paths:
             raise ValueError(errors.unknown("parameter path, pattern or role in vary", name, [*parameters, *made]))
         parts = [part for p in paths for part in units.get(p, (p,)) if part in params]
@@ -113,8 +116,8 @@ def distinct(varied: Sequence[Varied], numbers: Sequence[float]) -> None:
             for path in one.paths:
                 if (path, kind) in taken:
                     raise ValueError(
-                        f"vary: {taken[path, kind]!r} and {one.name!r} both vary a {kind} of {path}; a parameter has "
-                        f"one. Give one entry a function that makes their sum."
+                        f"vary: {taken[path, kind]!r} and {one.name!r} both set the {kind} of {path}. Join them in one "
+                        f"entry: a function that returns their sum."
                     )
                 taken[path, kind] = one.name
 
@@ -124,45 +127,48 @@ def terms_at(varied: Sequence[Varied], numbers: Sequence[float]) -> list[dict[st
     return [{path: v.term(s) for path in v.paths} for v, s in zip(varied, numbers, strict=True)]
 
 
-def plan_at(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float], like: Plan | None = None) -> Plan:
-    """The plan of ``model`` with the terms of these numbers; the model itself is not changed.
+def plan_with(model: Sequential, terms: Sequence[Mapping[str, Any]], like: Plan | None = None) -> Plan:
+    """The plan that ``model`` would have with ``terms`` attached (`terms_at`); the model is not touched, not even for a
+    moment: another thread may be using it.
 
     Args:
         like: the plan of other numbers. Binding traces every term (some 40 ms); where only the numbers differ, they are
             put in place of its.
     """
     if like is not None:
-        replaced = _replaced(like, varied, numbers)
+        replaced = _replaced(like, terms)
         if replaced is not None:
             return replaced
-    before = model._attached
-    model._attached = {path: dict(terms) for path, terms in before.items()}
-    try:
-        for terms in terms_at(varied, numbers):
-            for path, value in terms.items():
-                model._attached[path] = {**model._attached.get(path, {}), **_sort_terms(path, value)}
-        return model.plan
-    finally:
-        model._attached = before
+    return _bound(model, [{path: _sort_terms(path, term) for path, term in more.items()} for more in terms])
+
+
+def plan_at(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float], like: Plan | None = None) -> Plan:
+    """The plan of ``model`` with the terms of these numbers; see `plan_with`."""
+    return plan_with(model, terms_at(varied, numbers), like)
 
 
 def plan_without(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float]) -> Plan:
     """The plan of ``model`` without the terms that are varied, nor those of its own that they take the place of."""
-    before = model._attached
-    model._attached = {path: dict(terms) for path, terms in before.items()}
-    try:
-        for one, number in zip(varied, numbers, strict=True):
-            for path in one.paths:
-                model._attached.setdefault(path, {}).update(dict.fromkeys(one.kinds(number)))
-        return model.plan
-    finally:
-        model._attached = before
+    gone = [
+        {path: dict.fromkeys(one.kinds(number)) for path in one.paths}
+        for one, number in zip(varied, numbers, strict=True)
+    ]
+    return _bound(model, gone)
 
 
-def _replaced(plan: Plan, varied: Sequence[Varied], numbers: Sequence[float]) -> Plan | None:
+def _bound(model: Sequential, changes: Sequence[Mapping[str, Mapping[str, Any]]]) -> Plan:
+    attached = {path: dict(terms) for path, terms in model._attached.items()}
+    for change in changes:
+        for path, terms in change.items():
+            attached[path] = {**attached.get(path, {}), **terms}
+    structure, params, _ = model._split()
+    return model._bind(structure, params, model.terms, attached)
+
+
+def _replaced(plan: Plan, given: Sequence[Mapping[str, Any]]) -> Plan | None:
     """``plan`` with other numbers, or None where a term's structure changes with its number."""
     new: dict[str, dict[str, Any]] = {}
-    for terms in terms_at(varied, numbers):
+    for terms in given:
         for path, value in terms.items():
             sorted_terms = _sort_terms(path, value)
             if isinstance(sorted_terms.get("regularizer"), Acting):

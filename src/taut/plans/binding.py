@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from taut import _term, joint
+from taut import _meeting, _term, joint
 from taut.functional._dtype import namespace
 from taut.plans.audit import show, show_terms
 from taut.plans.entries import Activity, Entry
-from taut.plans.fitting import why_misfit
+from taut.plans.fitting import why_contradictory, why_misfit
 from taut.plans.plan import Plan, plan_of
 from taut.regularizers import Acting, Regularizer
 
@@ -105,6 +105,8 @@ def _found(entry: Entry, rule: str, *, ours: bool) -> Found:
     for term in (regularizer, constraint):
         if entry.fan_in is None and _needs_layout(term.term if isinstance(term, Acting) else term):
             return None, False, _without_layout(entry, term)
+        if term is not None and (why := _beyond(term)) is not None:
+            return None, False, why
     mode = None
     if regularizer is not None:
         regularizer, mode, why = _mode(regularizer, rule)
@@ -125,9 +127,19 @@ def _found(entry: Entry, rule: str, *, ours: bool) -> Found:
         why = why or why_misfit(
             show_terms(settled), lambda w: settled.step(w, namespace(w).ones_like(w)), entry.shape, ours=ours
         )
+        why = why or why_contradictory(settled)
         if why is not None:
             return None, False, why
     return mode, scaled, None
+
+
+def _beyond(term: Any) -> str | None:
+    """Why a number of the term's is none in the precision that models are trained in."""
+    try:
+        _meeting.refuse_beyond(term, np.dtype(np.float32))
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _mode(term: Regularizer | Acting, rule: str) -> tuple[Regularizer, str, str | None]:
@@ -164,13 +176,17 @@ def _needs_layout(term: Any) -> bool:
 def _without_layout(entry: Entry, term: Any) -> str:
     return (
         f"{show(term)} acts on one unit's incoming weights, but the layer that owns this parameter (shape "
-        f"{entry.shape}) has no declared layout. Declare one with taut.layouts.register(LayerClass, {{...}}), or give the "
-        f"term an explicit axis."
+        f"{entry.shape}) has no declared layout. Declare one with "
+        f"taut.layouts.layout({{'{entry.path.rpartition('/')[2]}': (role, axes)}})(LayerClass), or give the term an explicit "
+        f"axis."
     )
 
 
 def _activity(layer: str, term: Regularizer | Acting) -> Activity:
     plain, _, _ = _mode(term, "keras")
+    why = _beyond(plain)
+    if why is not None:
+        raise ValueError(f"{layer}/activity: {why}")
     if isinstance(term, Acting) and term.mode != "gradient":
         raise ValueError(
             f"{layer}/activity: {show(plain)} was asked to act in mode {term.mode!r}; an activity is not a parameter, so "

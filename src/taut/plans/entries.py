@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from taut import joint, layouts
+from taut import joint
 from taut.constraints import Constraint
+from taut.functional import units
 from taut.functional._control import constant
 from taut.functional._dtype import Array, Number, namespace, shape_of
 from taut.regularizers import Regularizer
@@ -28,7 +29,7 @@ class Entry:
     layout is declared; terms that need it were refused when the plan was bound. ``scaled`` says that the step is taken
     in the optimizer's own scaling, so that its step size is needed and not only the new weights.
 
-    An entry with ``parts`` stands for the units of a layer, kernel and bias as one array (``layouts.join``); its path
+    An entry with ``parts`` stands for the units of a layer, kernel and bias as one array (``units.join``); its path
     ends in "/unit".
     """
 
@@ -41,7 +42,7 @@ class Entry:
     constraint: Constraint | None = None
     mode: str | None = None
     scaled: bool = False
-    parts: tuple[layouts.Part, ...] = ()
+    parts: tuple[units.Part, ...] = ()
 
     # --- its array ------------------------------------------------------------------------------------------------
 
@@ -52,11 +53,11 @@ class Entry:
 
     def weight(self, values: Mapping[str, Any]) -> Any:
         """This entry's array out of a dict by path: of weights, or of anything shaped like them."""
-        return layouts.join(self.parts, values) if self.parts else values[self.path]
+        return units.join(self.parts, values) if self.parts else values[self.path]
 
     def put(self, values: dict[str, Any], w: Any) -> None:
         """The inverse of :meth:`weight`."""
-        values.update(layouts.part(self.parts, w) if self.parts else {self.path: w})
+        values.update(units.part(self.parts, w) if self.parts else {self.path: w})
 
     def step_size(self, sizes: Mapping[str, Any]) -> Any:
         """The optimizer's step size for this entry: a number, or shaped like its array; None if it is not scaled."""

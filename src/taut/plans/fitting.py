@@ -13,7 +13,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["why_misfit"]
+from taut import joint
+from taut.constraints import Intersection
+from taut.plans.entries import Entry
+
+__all__ = ["why_contradictory", "why_misfit"]
 
 LARGE = 1 << 16  # entries, from which on a run on values takes longer than a trace
 
@@ -31,4 +35,20 @@ def why_misfit(what: str, call: Callable[[Any], Any], shape: tuple[int, ...], *,
             call(np.zeros(shape, np.float32))
     except Exception as error:
         return f"{what} does not fit a parameter of shape {shape}: {error}"
+    return None
+
+
+TRIED = 4096
+"""Weights up to which constraints are tried together when a plan is bound; larger ones are met when a model is built."""
+
+
+def why_contradictory(entry: Entry) -> str | None:
+    """Why the constraints of a parameter cannot all hold, which a step in numpy tells and a compiled one cannot."""
+    if not isinstance(entry.constraint, Intersection) or math.prod(entry.shape) > TRIED:
+        return None
+    w = np.random.default_rng(0).normal(size=entry.shape).astype(np.float32)
+    try:
+        joint.step_for(entry.prox, entry.constraint)(w, np.ones_like(w) if entry.scaled else None, entry.fan_in)
+    except ValueError as error:
+        return str(error)
     return None

@@ -46,7 +46,7 @@ class Plan:
         So ``loss + plan.penalty(params)`` is right whatever the modes are.
         """
         return _total(
-            params,
+            params.values(),
             [
                 e.penalty(e.weight(params)) if e.mode == "gradient" else constant(e.penalty(e.weight(params)))
                 for e in self.regularized
@@ -57,11 +57,19 @@ class Plan:
     def smooth_penalty(self, params: Params) -> Array:
         """The penalties that do not act by proximal steps, each with its gradient: for steps that descend on all of
         them at once, as `settle` does, where nothing decays by itself."""
-        return _total(params, [e.penalty(e.weight(params)) for e in self.regularized if e.mode != "proximal"])
+        return _total(params.values(), [e.penalty(e.weight(params)) for e in self.regularized if e.mode != "proximal"])
 
     def activity_penalty(self, outputs: Mapping[str, Any]) -> Array:
-        """The activity penalties of one batch of layer outputs, divided by the number of rows only."""
-        return _total(outputs, [a.regularizer(outputs[a.layer]) / outputs[a.layer].shape[0] for a in self.activities])
+        """The activity penalties of one batch of layer outputs, divided by the number of rows only.
+
+        The output of a layer is an array, or a tuple of them where it was called several times.
+        """
+        calls = [
+            (a.regularizer, out)
+            for a in self.activities
+            for out in (outputs[a.layer] if isinstance(outputs[a.layer], tuple) else (outputs[a.layer],))
+        ]
+        return _total([out for _, out in calls], [penalty(out) / out.shape[0] for penalty, out in calls])
 
     def violations(self, params: Params) -> dict[str, float]:
         """How far each constrained parameter is outside its set; all 0.0 for a feasible model."""
@@ -159,11 +167,11 @@ class Plan:
         return audit.text(self.rows(), self.how)
 
 
-def _total(beside: Mapping[str, Any], values: Sequence[Array]) -> Array:
+def _total(beside: Iterable[Any], values: Sequence[Array]) -> Array:
     """The sum of ``values``; of none, a zero of the library that the arrays ``beside`` are of."""
     if values:
         return sum(values[1:], start=values[0])
-    xp = namespace(*beside.values())
+    xp = namespace(*beside)
     return xp.zeros((), dtype=xp.float32)
 
 

@@ -1,4 +1,4 @@
-"""What the terms did: numbers, tables of characters, pictures. Reads a model, never changes it.
+"""What the terms did: numbers, text tables and pictures. The model is only read.
 
 matplotlib is loaded when a picture is drawn, not before.
 """

@@ -1,8 +1,7 @@
 """Which constraints are active: how many units, or entries, sit on the bound.
 
-Nothing is asked of a constraint but its projection: a weight is on the bound if a tiny push leads out of the
-set. That holds for the edge of a ball, for both edges of a shell, and for a set such as the unit sphere,
-which is all edge.
+A constraint is active for a unit if changing its weights by 0.01 % would violate it. Only the projection is needed for
+that, so it works for any constraint: a ball, a shell with two edges, or the unit sphere, on which every point is an edge.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from taut.constraints import Constraint, Intersection
+from taut.functional._axes import resolve
 from taut.plans import Entry, Plan
 
 __all__ = ["BoundRow", "bounds_table", "on_bound"]
@@ -23,7 +23,7 @@ PUSH = 1e-4  # of a unit's own size: above the tolerance of every projection, be
 
 @dataclass(frozen=True)
 class BoundRow:
-    """One constraint on one parameter: how many of its units (or entries) sit on the bound."""
+    """One constraint on one parameter: for how many of its units (or entries) it is active."""
 
     path: str
     constraint: Constraint
@@ -34,14 +34,15 @@ class BoundRow:
 
 
 def on_bound(constraint: Constraint, w: Any, fan_in: Sequence[int] | None = None) -> np.ndarray:
-    """Which units of ``w`` (which entries, if the constraint is separable) a tiny push takes out of the set.
+    """The units of ``w`` for which the constraint is active (the entries, if it acts on each entry alone).
 
-    Pushed are: the unit's length, both ways, and each of its entries in a fixed direction drawn at random.
+    Each unit's weights are scaled up and down by 0.01 %, and moved in a fixed random direction; the constraint is active if
+    one of these changes violates it.
 
     Args:
         constraint: any constraint.
-        w: a feasible array.
-        fan_in: the axes over one unit's weights; by default all but the last, and axis 0 of a vector.
+        w: an array that satisfies it.
+        fan_in: the axes of one unit's weights; by default all but the last, and axis 0 for a vector.
 
     >>> from taut.constraints import MaxNorm, NonNeg
     >>> w = np.asarray([[3.0, 0.1], [4.0, 0.0]])
@@ -52,9 +53,7 @@ def on_bound(constraint: Constraint, w: Any, fan_in: Sequence[int] | None = None
            [False,  True]])
     """
     w = np.asarray(w, np.float64)
-    default = range(w.ndim - 1) if w.ndim > 1 else range(w.ndim)
-    axes = tuple(axis % w.ndim for axis in (default if fan_in is None else fan_in))
-    fan = None if fan_in is None else axes
+    axes = resolve(None, fan_in, w.shape)
     typical = float(np.sqrt(np.mean(np.square(w)))) if w.size else 0.0
     if constraint.separable:
         push = PUSH * np.maximum(np.abs(w), typical or 1.0)
@@ -69,17 +68,17 @@ def on_bound(constraint: Constraint, w: Any, fan_in: Sequence[int] | None = None
         if held.any(axis=axes).all() and not constraint.separable:
             break  # every unit is: a set of matrices may take an SVD to ask again
         pushed = w + move
-        back = np.asarray(constraint(pushed, fan_in=fan))
+        back = np.asarray(constraint(pushed, fan_in=fan_in))
         held |= np.abs(back - pushed) > 0.01 * np.max(np.abs(move), axis=axes, keepdims=True, initial=0.0)
     return held if constraint.separable else np.asarray(held.any(axis=axes))
 
 
 def bounds_table(plan: Plan, params: Mapping[str, Any]) -> list[BoundRow]:
-    """One row a constraint of a plan, the members of an intersection each on its own.
+    """One row per constraint of a plan; the members of an intersection have a row each.
 
     Args:
-        plan: of the model.
-        params: its arrays by path.
+        plan: the plan of the model.
+        params: its arrays, by path.
     """
     arrays = {path: np.asarray(w) for path, w in params.items()}
     return [

@@ -28,7 +28,7 @@ EDGE = "#d5dae0"
 
 @dataclass(frozen=True)
 class Panel:
-    """One network in a picture: its first kernel, shape (inputs, units), its name and a few words."""
+    """One network in a picture: its name, a short description, and its first kernel, shape (inputs, units)."""
 
     name: str
     words: str
@@ -43,18 +43,17 @@ def draw_kernels(
     subtitle: str = "",
     units: int = 9,
 ) -> Figure:
-    """One row a network: which inputs it uses, the kernels of its largest units as images, all its weights.
+    """One row per network: the inputs it uses, the kernels of its largest units as images, a histogram of all weights.
 
-    All images share one colour scale and all histograms share both axes, so that rows can be compared.
-    An exact zero is grey, whatever the scale makes of small numbers; an input from which every weight is
-    zero is crossed out.
+    All images share one colour scale and all histograms share both axes, so that rows can be compared. Exact zeros are
+    grey; an input that no unit uses is crossed out.
 
     Args:
         panels: the networks.
         image: (height, width) of the inputs, height × width = inputs.
         title: the heading.
         subtitle: a line under it.
-        units: how many kernels to show, those of the largest norm first.
+        units: how many units to show, those with the largest norm first.
     """
     figure_module = require("matplotlib.figure", "Drawing")
     colors = require("matplotlib.colors", "Drawing")

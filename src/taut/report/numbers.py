@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from taut.functional import units
+from taut.functional._axes import resolve
 
 __all__ = [
     "WeightRow",
@@ -23,10 +26,10 @@ Axes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class WeightRow:
-    """One parameter: how many zeros, how large, how far outside its constraint.
+    """One parameter: the number of zeros, the range of its weights, and how far it violates its constraint.
 
-    ``smallest_norm`` and ``largest_norm`` are of one unit's incoming weights; ``idle_units`` counts the units
-    that have none left. A bias is one unit.
+    ``smallest_norm`` and ``largest_norm`` are norms of one unit's incoming weights; ``idle_units`` is the number of units
+    whose incoming weights are all zero. A bias counts as one unit.
     """
 
     path: str
@@ -64,7 +67,7 @@ def weight_row(path: str, w: Any, fan_in: Axes | None = None, violation: float |
     (2, 0.5, 5.0, 1)
     """
     w = np.asarray(w, dtype=np.float64)
-    norms = np.sqrt(np.sum(np.square(w), axis=_axes(w, fan_in)))
+    norms = np.sqrt(np.sum(np.square(w), axis=resolve(None, fan_in, w.shape)))
     empty = w.size == 0
     return WeightRow(
         path=path,
@@ -81,7 +84,7 @@ def weight_row(path: str, w: Any, fan_in: Axes | None = None, violation: float |
 
 
 def ignored_inputs(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
-    """The inputs that reach no unit: every weight from them is exactly zero. Ascending indices.
+    """The indices of the inputs that no unit uses (all weights of such an input are exactly zero), ascending.
 
     The inputs run along the last axis of the fan-in (for a convolution they are its channels).
 
@@ -89,13 +92,11 @@ def ignored_inputs(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
     array([0])
     """
     w = np.asarray(kernel)
-    axis = _axes(w, fan_in)[-1]
-    others = tuple(i for i in range(w.ndim) if i != axis)
-    return np.flatnonzero(np.all(w == 0, axis=others))
+    return np.flatnonzero(np.all(units.by_input(w, fan_in) == 0, axis=0))
 
 
 def input_norms(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
-    """How much of each input gets in: the norm of all its weights, shape (inputs,), in float64.
+    """The norm of the weights of each input, shape (inputs,), in float64.
 
     The inputs run along the last axis of the fan-in, as in `ignored_inputs`.
 
@@ -103,12 +104,11 @@ def input_norms(kernel: Any, fan_in: Axes | None = None) -> np.ndarray:
     array([5., 0.])
     """
     w = np.asarray(kernel, dtype=np.float64)
-    axis = _axes(w, fan_in)[-1]
-    return np.sqrt(np.sum(np.square(w), axis=tuple(i for i in range(w.ndim) if i != axis)))
+    return np.sqrt(np.sum(np.square(units.by_input(w, fan_in)), axis=0))
 
 
 def weights_table(model: Any) -> list[WeightRow]:
-    """One row a parameter of a model, in the order of its plan; then one for units that are taken as a whole."""
+    """One row per parameter, in the order of the plan; then one per term that acts on kernel and bias together."""
     params, plan = model.params, model.plan
     outside = plan.violations(params)
     return [
@@ -117,7 +117,7 @@ def weights_table(model: Any) -> list[WeightRow]:
 
 
 def inputs_ignored(model: Any) -> np.ndarray:
-    """The inputs of a model that its first kernel ignores; empty if it has no kernel. Ascending indices."""
+    """The indices of the inputs that the model's first kernel does not use, ascending; empty if there is no kernel."""
     for entry in model.plan.entries:
         if entry.role == "kernel":
             return ignored_inputs(model.params[entry.path], entry.fan_in)
@@ -133,15 +133,15 @@ def accuracy_under_noise(
     draws: int = 5,
     seed: int = 0,
 ) -> float:
-    """The share of rows classified rightly when Gaussian noise is added to every input, over several draws.
+    """The accuracy with Gaussian noise added to every input, averaged over several draws of the noise.
 
     Args:
-        predict: from inputs to one score a class, such as ``model.predict``.
+        predict: a function from inputs to one score per class, such as ``model.predict``.
         x: inputs, shape (rows, ...).
         labels: the right class of each row, as an index.
         noise: standard deviation, in the units of ``x``.
-        draws: how many times the noise is drawn.
-        seed: the same seed gives the same noise, so that models are compared on the same inputs.
+        draws: the number of draws.
+        seed: random seed for the noise; use the same seed to compare models on the same inputs.
     """
     if noise < 0 or draws < 1:
         raise ValueError(f"noise is {noise:g} and draws is {draws}; expected noise >= 0 and draws >= 1.")
@@ -151,9 +151,3 @@ def accuracy_under_noise(
         noisy = (x + noise * draw.standard_normal(x.shape)).astype(x.dtype)
         hits.append(float(np.mean(np.argmax(np.asarray(predict(noisy)), axis=-1) == labels)))
     return float(np.mean(hits))
-
-
-def _axes(w: np.ndarray, fan_in: Axes | Sequence[int] | None) -> Axes:
-    if fan_in is not None:
-        return tuple(axis % w.ndim for axis in fan_in)
-    return tuple(range(w.ndim - 1)) if w.ndim > 1 else tuple(range(w.ndim))

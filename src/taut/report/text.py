@@ -1,4 +1,4 @@
-"""Tables and small pictures made of characters."""
+"""Tables and small charts as text."""
 
 from __future__ import annotations
 

@@ -5,53 +5,68 @@ Long because scikit-learn reads every parameter off a constructor's signature, a
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from taut import Sequential, errors, utils
-from taut.sklearn._training import LEAST_ROWS, Watch, train
+from taut.model.data import no_numbers
+from taut.sklearn._network import widths
+from taut.sklearn._training import LEAST_ROWS, Run, Watch, train
 
 __all__ = ["PARAMETERS", "Taut"]
 
+MORE = "Raise epochs or learning_rate, or scale the inputs, for instance with StandardScaler."
+EARLY = "training ended after {epochs} epochs, while the {what} was still improving. " + MORE
+FAR = (
+    "training stopped before it reached the optimum. The usual cause is inputs of very different scales: scale them, for "
+    "instance with StandardScaler."
+)
 PREDICTED_ROWS = 4096  # at a time; of a sparse X, no more than these are dense
 PARAMETERS = """
     Args:
         hidden: widths of the hidden layers; () is a linear model.
         activation: of the hidden layers, a name or a function in JAX.
         kernel_regularizer, bias_regularizer, unit_regularizer, activity_regularizer: penalties: a term
-            (`taut.regularizers.L1(0.001)`), a text ("l1=0.001 + l2=0.01"), or a dict from a layer's number (0 the first,
-            −1 the last) to one. Without a dict they go to every layer, those of activities to every hidden one.
-        kernel_constraint, bias_constraint, unit_constraint: sets that weights are kept in; likewise ("non_neg &
+            (`taut.regularizers.L1(0.001)`), a text ("l1=0.001 + l2=0.01"), or a dict from a layer's number (0 is the first,
+            −1 the last) to either. Without a dict a penalty acts on every layer; one on activities on every hidden layer.
+        kernel_constraint, bias_constraint, unit_constraint: constraints on the weights, given in the same ways ("non_neg &
             max_norm=2").
-        terms: "exact", or "keras" for every regularizer by gradient.
-        dropout: the share of hidden activities that a training step leaves out, in [0, 1).
+        terms: "exact", or "keras" to differentiate every regularizer with the loss.
+        dropout: the share of hidden activities that is left out of each training step, in [0, 1).
         optimizer: a name ("adam", "sgd", "adamw", "rmsprop", "adagrad") or an optimizer.
-        learning_rate: > 0; None for the optimizer's own.
-        batch_size: rows a step; "auto" for all of them up to 200.
-        epochs: the most passes over the rows.
-        settle: full-batch proximal steps at the end, which settle which weights are zero.
-        shuffle: whether each epoch visits the rows in a new order.
-        tol, n_iter_no_change: training ends once the loss (with ``early_stopping``, the score) has not become better by
-            ``tol`` for so many epochs; a ``tol`` of None trains all epochs.
-        early_stopping: hold out ``validation_fraction`` of the rows, score them after each epoch, and keep the best
-            epoch's weights.
-        validation_fraction: in (0, 1).
-        {class_weight}warm_start: whether ``fit`` goes on from the last one.
-        random_state: of the weights, the order and what is held out.
-        dense_limit: bytes that a sparse X may take up when ``fit`` makes it dense, in float32.
-        verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
+        learning_rate: > 0; None for the optimizer's default.
+        batch_size: rows per step. "auto" means 200 (or all rows, if there are fewer); in a linear model always all rows. A
+            linear model with a convex objective that is trained on all rows at once continues after the epochs until it
+            reaches the optimum.
+        epochs: the maximum number of passes over the rows.
+        settle: full-batch proximal steps at the end, which determine which weights are exactly zero.
+        shuffle: whether the rows are shuffled in each epoch.
+        tol, n_iter_no_change: training stops when the loss (with ``early_stopping``, the score) has not improved by ``tol``
+            for ``n_iter_no_change`` epochs. For the loss of a regressor ``tol`` is a share of the variance of ``y``. If
+            training ends before that, a ``ConvergenceWarning`` is given. With ``tol=None`` all epochs are trained, without
+            a warning.
+        early_stopping: hold out ``validation_fraction`` of the rows, score them after each epoch, and keep the weights of
+            the best epoch.
+        validation_fraction: the share of the rows held out for early stopping, in (0, 1).
+        {class_weight}warm_start: whether ``fit`` continues from the previous fit.
+        random_state: random seed for the initial weights, shuffling and the held-out rows.
+        dense_limit: the most bytes that a sparse X may take when ``fit`` converts it to a dense float32 array.
+        verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
 
     Attributes:
         model_: the fitted `taut.Sequential`: ``model_.plan``, ``model_.save(...)``, ``taut.compact(model_)``.
-        n_iter_: epochs so far; loss_curve_: the loss, penalties included, of each; loss_: the last one.
-        validation_scores_, best_validation_score_: where ``early_stopping``.
-        coef_, intercept_: of a model without hidden layers, shaped as scikit-learn's linear models; coefs_, intercepts_:
-            of all layers.
+        n_iter_: epochs trained so far; loss_curve_: the loss of each epoch, penalties included; loss_: the last of them.
+            After Ctrl-C they describe the epochs that were completed, and ``model_`` has the weights from then.
+        validation_scores_, best_validation_score_: with ``early_stopping``.
+        coef_, intercept_: of a model without hidden layers, in the shapes of scikit-learn's linear models; coefs_,
+            intercepts_: of all layers.
         n_features_in_, feature_names_in_{classes}.
 """
 
@@ -142,7 +157,7 @@ class Taut(BaseEstimator):
     # --- training -------------------------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train on rows ``X`` (dense or sparse) with labels ``y``, each row with its weight."""
+        """Train on rows ``X`` (dense or sparse) with labels ``y`` and, if given, one weight per row."""
         return self._fit(X, y, sample_weight, None, partly=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any, partly: bool) -> Any:
@@ -163,31 +178,53 @@ class Taut(BaseEstimator):
         if self.early_stopping and not partly:
             x, targets, weight, held_out, score = self._hold_out(x, targets, weight)
         count = 1 if partly else self._whole("epochs", self.epochs, 1)
-        tol = None if partly else self._tolerance()
-        run = train(
-            self.model_,
-            x,
-            targets,
-            weight,
-            batch_size=self._batch(len(x)),
-            epochs=range(self.n_iter_, self.n_iter_ + count),
-            shuffle=bool(self.shuffle),
-            seed=self._seed,
-            verbose=self.verbose,
-            settle=0 if partly else self._whole("settle", self.settle, 0),
-            watch=Watch(tol, self._whole("n_iter_no_change", self.n_iter_no_change, 1), -1 if score is None else 1),
-            held_out=held_out,
-            score=score,
+        tol = None if partly else self._tolerance(1.0 if self.early_stopping else self._scale(targets, weight))
+        run, watch = (
+            Run(),
+            Watch(tol, self._whole("n_iter_no_change", self.n_iter_no_change, 1), -1 if score is None else 1),
         )
-        self.n_iter_ += len(run.losses)
-        self.loss_curve_ += run.losses
-        self.loss_ = self.loss_curve_[-1]
-        if score is not None:
-            self.validation_scores_ = [*(self.validation_scores_ or []), *run.scores]
-            self.best_validation_score_ = max(self.validation_scores_)
+        try:
+            train(
+                self.model_,
+                x,
+                targets,
+                weight,
+                batch_size=self._batch(len(x)),
+                epochs=range(self.n_iter_, self.n_iter_ + count),
+                shuffle=bool(self.shuffle),
+                seed=self._seed,
+                verbose=self.verbose,
+                settle=0 if partly else self._whole("settle", self.settle, 0),
+                watch=watch,
+                held_out=held_out,
+                score=score,
+                run=run,
+                optimum=not partly and score is None,
+            )
+        finally:  # after Ctrl-C as well: what was trained is there, and is told
+            self._record(run, score is not None)
+        if run.optimum is False:
+            self._warn(FAR)
+        elif run.optimum is None and tol is not None and not watch.over:
+            self._warn(EARLY.format(epochs=count, what="loss" if score is None else "score"))
         return self
 
+    def _record(self, run: Run, scored: bool) -> None:
+        self.n_iter_ += len(run.losses)
+        self.loss_curve_ = [*self.loss_curve_, *run.losses]
+        if self.loss_curve_:
+            self.loss_ = self.loss_curve_[-1]
+        if scored and run.scores:
+            self.validation_scores_ = [*(self.validation_scores_ or []), *run.scores]
+            self.best_validation_score_ = max(self.validation_scores_)
+
+    def _warn(self, text: str) -> None:
+        warnings.warn(f"{type(self).__name__}: {text}", ConvergenceWarning, stacklevel=4)
+
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[np.ndarray, np.ndarray]:
+        _numbers_only(X, "X")
+        if isinstance(self, RegressorMixin):
+            _numbers_only(y, "y")
         checked: Any = validate_data(
             self,
             X,
@@ -204,7 +241,7 @@ class Taut(BaseEstimator):
             needed = 4.0 * x.shape[0] * x.shape[1]
             if needed > self.dense_limit:
                 raise ValueError(
-                    f"X is sparse, of shape {x.shape}, and takes {needed / 1e9:.3g} GB when it is made dense; dense_limit "
+                    f"X is sparse, of shape {x.shape}, and takes {needed / 1e9:.3g} GB as a dense array; dense_limit "
                     f"allows {self.dense_limit / 1e9:.3g} GB. Raise dense_limit, or call partial_fit with fewer rows."
                 )
         return _dense(x), y
@@ -218,7 +255,7 @@ class Taut(BaseEstimator):
         if by_class is not None:
             weight = weight * by_class
         if not weight.sum() > 0:
-            raise ValueError("sample_weight: every weight is 0, expected at least one row that counts.")
+            raise ValueError("sample_weight: all weights are 0; expected at least one weight above 0.")
         return weight * (len(weight) / weight.sum())
 
     def _hold_out(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> tuple[Any, ...]:
@@ -235,11 +272,18 @@ class Taut(BaseEstimator):
         return x[rows], y[rows], weight, own, lambda outputs: self._score(outputs, labels)
 
     def _batch(self, rows: int) -> int:
-        return min(200, rows) if self.batch_size == "auto" else self._whole("batch_size", self.batch_size, 1)
+        few = rows if not widths(self.hidden) else 200
+        return min(few, rows) if self.batch_size == "auto" else self._whole("batch_size", self.batch_size, 1)
 
-    def _tolerance(self) -> float | None:
-        if self.tol is None or (errors.is_concrete(self.tol) and self.tol >= 0):
-            return self.tol
+    def _scale(self, targets: np.ndarray, weight: np.ndarray | None) -> float:
+        """What ``tol`` is a share of, where it is the loss that is watched."""
+        return 1.0
+
+    def _tolerance(self, scale: float) -> float | None:
+        if self.tol is None:
+            return None
+        if errors.is_concrete(self.tol) and self.tol >= 0:
+            return self.tol * scale
         raise ValueError(f"tol={self.tol!r}, expected a number ≥ 0, or None to train all epochs.")
 
     def _whole(self, name: str, value: Any, low: int) -> int:
@@ -256,6 +300,7 @@ class Taut(BaseEstimator):
 
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
+        _numbers_only(X, "X")
         x: Any = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         parts = [_dense(x[i : i + PREDICTED_ROWS]) for i in range(0, x.shape[0], PREDICTED_ROWS)]
         # At least so many rows, so that any small number is served by one program.
@@ -275,7 +320,7 @@ class Taut(BaseEstimator):
 
     def _by_role(self, role: str) -> list[np.ndarray]:
         if "model_" not in vars(self):
-            raise AttributeError(f"{type(self).__name__} has no weights before it is fitted.")
+            raise AttributeError(f"{type(self).__name__} has no weights yet: call fit first.")
         return [np.array(w) for path, w in self.model_.params.items() if path.endswith(f"/{role}")]
 
     @property
@@ -293,10 +338,26 @@ class Taut(BaseEstimator):
     def _one_layer(self, arrays: list[np.ndarray]) -> np.ndarray:
         if len(arrays) != 1:
             raise AttributeError(
-                f"coef_ and intercept_ are those of a linear model, hidden=(); this one has {len(arrays)} layers: see "
+                f"coef_ and intercept_ exist only for a linear model, hidden=(); this one has {len(arrays)} layers. Use "
                 f"coefs_ and intercepts_."
             )
         return arrays[0]
+
+
+def _numbers_only(data: Any, what: str) -> None:
+    """Refuse dates and durations, which scikit-learn reads as the number of their ticks.
+
+    Raises:
+        ValueError: naming the column or the row.
+    """
+    columns = getattr(data, "columns", None)
+    if columns is None or callable(columns):
+        found = None if hasattr(data, "tocsr") else no_numbers(data)
+    else:
+        parts = ((name, no_numbers(data[name])) for name in columns)
+        found = next((f"column {name!r} {part}" for name, part in parts if part is not None), None)
+    if found is not None:
+        raise ValueError(f"{what}: {found}")
 
 
 def _dense(x: Any) -> np.ndarray:

@@ -13,33 +13,50 @@ from sklearn.utils import check_random_state
 
 from taut import Sequential, errors, identifiers, path, utils
 from taut.paths import folds
-from taut.sklearn._base import Taut
+from taut.paths import strengths as listing
+from taut.paths._optimum import solvable
+from taut.paths.varying import plan_at, resolve
+from taut.sklearn._base import EARLY, FAR, Taut
 from taut.sklearn._estimators import Classes, Numbers
-from taut.sklearn._training import merged
+from taut.sklearn._training import Watch, merged
 
 __all__ = ["TautClassifierCV", "TautRegressorCV"]
 
+TOLERANCE, PATIENCE = 1e-4, 10  # by which a plain estimator's training ends, too
+SCORES = {
+    "neg_log_loss": "log_loss",
+    "accuracy": "accuracy",
+    "neg_mean_squared_error": "mse",
+    "neg_mean_absolute_error": "mae",
+}
+
 _PARAMETERS = """
-    All strengths, folds and seeds are trained side by side (`taut.path`); a strength is chosen by held-out rows, and the
-    network is trained again with it on all rows.
+    All strengths, folds and seeds are trained side by side (`taut.path`). The strength is chosen by the scores on held-out
+    rows, and the network is trained again on all rows with this strength.
 
     Args:
         hidden, activation, dropout, optimizer, learning_rate, epochs, {class_weight}random_state, dense_limit, verbose, and
-            the terms, kernel_regularizer to unit_constraint: as for {plain}. Every epoch is trained.
-        vary: what is varied: a term by name ("l1", "group_lasso"), which then acts on every kernel, or a dict from a
+            the terms, kernel_regularizer to unit_constraint: as for {plain}. All epochs are trained.
+        vary: the term whose strength is chosen: by name ("l1", "group_lasso"), to act on every kernel, or a dict from a
             parameter's path or pattern ("dense/kernel", "*/bias") to a class of terms or a function of the strength.
-        strengths: how many, from the largest useful one down, or a list of them.
-        cv: how many folds, a splitter of scikit-learn, or pairs of row numbers.
-        rule: "one_se", the simplest net within one standard error of the best; or "max", the best.
-        by: what simpler means: "inputs", "zeros" or "strength"; None for the first of them that tells nets apart.
-        seeds: how many nets of each strength and fold.
-        batch_size: rows a step; "auto" for all of them up to 200.
+        strengths: how many, from the largest useful strength down, or a list.
+        cv: how many folds, a scikit-learn splitter, or pairs of row numbers.
+        rule: "one_se", the simplest net whose score is within one standard error of the best; or "max", the best.
+        scoring: the score on held-out rows, by scikit-learn's name or taut's: "neg_log_loss", "accuracy",
+            "neg_mean_squared_error", "neg_mean_absolute_error". None means the log loss for a classifier and the squared
+            error for a regressor.
+        by: what simpler means: "inputs" (fewer of them used), "zeros" (more of them) or "strength" (larger); None for
+            the first of these that differs between nets.
+        seeds: how many nets for each strength and fold.
+        batch_size: rows per step. "auto" means 200 (or all rows, if there are fewer). A linear model with a convex
+            objective takes all rows and continues after the epochs until it reaches the optimum.
 
     Attributes:
-        strength_: the strength that was chosen; a dict by entry of ``vary`` where there are several.
+        strength_: the chosen strength; a dict by entry of ``vary`` if there are several.
+        point_: the chosen point, with its score; its ``note`` says if scores tie or do not differ.
         path_: the `taut.paths.Path`: ``path_.table()``, ``path_.plot()``, ``path_.to_html(...)``.
         model_, n_iter_, loss_curve_, loss_, coef_, intercept_, coefs_, intercepts_, n_features_in_, feature_names_in_: as
-            for {plain}, of the network that was trained on all rows.
+            for {plain}, for the network that was trained on all rows.
 """
 
 
@@ -53,6 +70,7 @@ class _Chosen(Taut):
     rule: str
     by: str | None
     seeds: int
+    scoring: str | None
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any, partly: bool) -> Any:
         x, y = self._checked(X, y, True)
@@ -70,19 +88,22 @@ class _Chosen(Taut):
             template.build((x.shape[1],))
             labels = targets.reshape(-1) if isinstance(self, Classes) else None
             pairs = self.cv if self.cv is None else folds.split(self.cv, len(x), labels, None, self._seed)
-            size = self._batch(len(x))
+            varied = self._varied()
+            size: Any = self._batch(len(x))
+            full = self.batch_size == "auto" and _solvable(template, varied, self.strengths)
             if pairs is not None and size >= len(x) and not template.plan.activities:
                 x, targets, weight, pairs = _merged(x, targets, weight, pairs)
             self.path_ = path(
                 template,
                 x,
                 targets,
-                self._varied(),
+                varied,
                 strengths=self.strengths,
                 folds=pairs,
                 seeds=self.seeds,
                 epochs=self._whole("epochs", self.epochs, 1),
-                batch_size=size,
+                batch_size="full" if full else size,
+                metric=self._metric(),
                 sample_weight=weight,
                 class_weight=of_classes,
                 verbose=self.verbose,
@@ -97,7 +118,36 @@ class _Chosen(Taut):
         assert self.model_.history is not None
         self.loss_curve_ = list(self.model_.history.history["loss"])
         self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
+        self.point_ = point
+        self._say(full, self._scale(targets, weight))
         return self
+
+    def _say(self, full: bool, scale: float) -> None:
+        """Warn if the nets have not converged."""
+        if self.path_.interrupted:
+            self._warn(
+                f"interrupted after {self.path_.epochs} epochs; the strength was chosen by the scores at that time."
+            )
+            return
+        assert self.model_.history is not None
+        if full:
+            arrived = self.path_.converged is not None and self.path_.converged.all()
+            if not arrived or not (self.model_.history.settled or {}).get("optimum"):
+                self._warn(FAR)
+            return
+        watch = Watch(TOLERANCE * scale, PATIENCE, -1)
+        for loss in self.loss_curve_:
+            watch.improved(loss)
+            if watch.over:
+                return
+        self._warn(EARLY.format(epochs=self.n_iter_, what="loss"))
+
+    def _metric(self) -> str | None:
+        if self.scoring is None or self.scoring in SCORES.values():
+            return self.scoring
+        if self.scoring not in SCORES:
+            raise ValueError(errors.unknown("score (scoring)", str(self.scoring), [*SCORES, *set(SCORES.values())]))
+        return SCORES[self.scoring]
 
     def _varied(self) -> dict[str, Any]:
         if isinstance(self.vary, Mapping):
@@ -108,6 +158,17 @@ class _Chosen(Taut):
                 f"{{'dense/kernel': taut.regularizers.L1}}."
             )
         return {"*/kernel": identifiers._find("regularizer", self.vary)}
+
+
+def _solvable(template: Sequential, vary: Mapping[str, Any], strengths: Any) -> bool:
+    """Whether every net of the path has an optimum that is reached; what is wrong with ``vary`` is said by the path."""
+    try:
+        varied = resolve(template, vary)
+        given = listing.given_for([v.name for v in varied], strengths)
+        numbers = [1.0 if isinstance(one, int) else float(one[0]) for one in given]
+        return solvable(template, plan_at(template, varied, numbers))
+    except (TypeError, ValueError):
+        return False
 
 
 def _merged(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None, pairs: list[folds.Fold]) -> tuple[Any, ...]:
@@ -150,6 +211,7 @@ class TautClassifierCV(_Chosen, Classes):
         rule: str = "one_se",
         by: str | None = None,
         seeds: int = 1,
+        scoring: str | None = None,
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
         unit_regularizer: Any = None,
@@ -186,6 +248,7 @@ class TautRegressorCV(_Chosen, Numbers):
         rule: str = "one_se",
         by: str | None = None,
         seeds: int = 1,
+        scoring: str | None = None,
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
         unit_regularizer: Any = None,

@@ -29,13 +29,13 @@ class Classes(ClassifierMixin, Taut):
         if first:
             self.classes_ = found if classes is None else np.unique(classes)
         elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
-            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_}.")
+            raise ValueError(f"classes={classes!r} differ from those of the first call, {self.classes_}.")
         if not np.isin(found, self.classes_).all():
             raise ValueError(
-                f"y holds {np.setdiff1d(found, self.classes_)}, which are none of the classes {self.classes_}."
+                f"y contains {np.setdiff1d(found, self.classes_)}, which are not among the classes {self.classes_}."
             )
         if len(self.classes_) < 2:
-            raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs two classes or more.")
+            raise ValueError(f"y has only one class, {self.classes_[0]!r}; a classifier needs at least two.")
         numbers = np.searchsorted(self.classes_, y)
         return numbers.astype(np.float32)[:, None] if len(self.classes_) == 2 else numbers.astype(np.int32)
 
@@ -59,12 +59,12 @@ class Classes(ClassifierMixin, Taut):
         return float(accuracy_score(y.reshape(-1), _numbers(outputs)))
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each row."""
+        """The most probable class of each row."""
         numbers = _numbers(self._outputs(X))
         return self.classes_[numbers]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Each class's probability, (rows, classes) in the order of ``classes_``."""
+        """The probability of each class, shape (rows, classes), in the order of ``classes_``."""
         outputs = self._outputs(X)
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
@@ -94,6 +94,10 @@ class Numbers(RegressorMixin, Taut):
             raise ValueError(f"y has {outputs} columns, but the model was fitted to {self.n_outputs_}.")
         return np.asarray(y, np.float64).reshape(len(y), -1)
 
+    def _scale(self, targets: np.ndarray, weight: np.ndarray | None) -> float:
+        center = np.average(targets, axis=0, weights=weight)
+        return float(np.average(np.square(targets - center), axis=0, weights=weight).mean()) or 1.0
+
     def _network(self) -> Sequential:
         return network(self.get_params(deep=False), self.n_outputs_, None, "mse", self._metrics)
 
@@ -101,13 +105,13 @@ class Numbers(RegressorMixin, Taut):
         return float(r2_score(y, outputs))
 
     def predict(self, X: Any) -> np.ndarray:
-        """The prediction for each row; one column an output where ``y`` had columns."""
+        """The prediction for each row; with one column per output if ``y`` had columns."""
         outputs = self._outputs(X)
         return outputs[:, 0] if self._flat else outputs
 
 
 class TautClassifier(Classes):
-    __doc__ = f"""A neural network that tells classes apart, with taut's regularizers and constraints.
+    __doc__ = f"""A neural network classifier with taut's regularizers and constraints.
 {PARAMETERS.format(class_weight="class_weight: a dict from class to weight, or 'balanced'.        ", classes=", classes_")}
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(40, 3))
@@ -151,12 +155,12 @@ class TautClassifier(Classes):
         self.class_weight = class_weight
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
-        """One epoch on these rows, from where the model is; ``classes`` are all there will be, needed the first time."""
+        """Train one more epoch on these rows; the first call needs ``classes``, the list of all classes."""
         return self._fit(X, y, sample_weight, classes, partly=True)
 
 
 class TautRegressor(Numbers):
-    __doc__ = f"""A neural network that predicts numbers, with taut's regularizers and constraints.
+    __doc__ = f"""A neural network regressor with taut's regularizers and constraints.
 {PARAMETERS.format(class_weight="", classes="")}
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(40, 3))
@@ -166,5 +170,5 @@ class TautRegressor(Numbers):
     """
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """One epoch on these rows, from where the model is."""
+        """Train one more epoch on these rows."""
         return self._fit(X, y, sample_weight, None, partly=True)

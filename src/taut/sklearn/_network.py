@@ -63,11 +63,11 @@ def _optimizer(given: Any, learning_rate: Any) -> optimizers.Optimizer:
 def _terms(params: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
     """The term arguments of each layer.
 
-    One term goes to every layer (of activities: to every hidden one); a dict gives layers, counted from 0 or from the
-    end by −1, their own.
+    One term acts on every layer (one on activities: on every hidden layer); a dict gives layers their own terms, by number
+    from 0, or from the end by −1.
 
     Raises:
-        ValueError: a text that is no term, or a layer that there is not.
+        ValueError: a text that is not a term, or a layer that does not exist.
     """
     out: list[dict[str, Any]] = [{} for _ in range(count)]
     for name in TERMS:
@@ -75,7 +75,7 @@ def _terms(params: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
         own = isinstance(given, Mapping) and all(isinstance(k, int | np.integer) for k in given)
         for layer in given if own else ():
             if not -count <= layer < count:
-                raise ValueError(f"{name}: there is no layer {layer}; the network has {count}, counted from 0.")
+                raise ValueError(f"{name}: there is no layer {layer}; the network has {count} layers, numbered from 0.")
         for i in range(count):
             if own:
                 term = next((given[k] for k in (i, i - count) if k in given), None)

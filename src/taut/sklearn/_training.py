@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -17,6 +17,7 @@ from taut.model.history import History
 from taut.model.progress import Progress
 from taut.model.sequential import _ready
 from taut.model.training import Trainer
+from taut.paths._optimum import finish, solvable
 
 __all__ = ["Run", "Watch", "train"]
 
@@ -26,7 +27,7 @@ LEAST_ROWS = 64
 
 @dataclass
 class Watch:
-    """Whether a run still gets better: by ``tol`` at least once in ``patience`` epochs.
+    """Whether a run still gets better: by ``tol`` at least once in ``patience`` epochs; ``over`` once it does not.
 
     ``sign`` is 1 for scores, −1 for losses.
     """
@@ -52,16 +53,20 @@ class Watch:
 
 @dataclass
 class Run:
-    """What one training run gave, one value an epoch; ``scores`` are those of the held-out rows."""
+    """What a training run gave so far, one value an epoch; ``scores`` are those of the held-out rows.
 
-    losses: list[float]
-    scores: list[float]
+    ``optimum`` says whether a full batch of one layer reached the optimum; None if it is not sought.
+    """
+
+    losses: list[float] = field(default_factory=list[float])
+    scores: list[float] = field(default_factory=list[float])
+    optimum: bool | None = None
 
 
 def merged(rows: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Equal ``rows`` as one: sorted, the number of the first of each, their weights' sum, and which one each row is.
 
-    Rows whose weight is 0 are left out; whoever was one of them is −1.
+    Rows with zero weight are dropped; their index is −1.
     """
     kept, number = np.unique(rows, axis=0, return_inverse=True)
     number = number.reshape(-1)
@@ -103,10 +108,14 @@ def train(
     watch: Watch | None = None,
     held_out: np.ndarray | None = None,
     score: Callable[[np.ndarray], float] | None = None,
-) -> Run:
+    run: Run,
+    optimum: bool = False,
+) -> None:
     """Train ``epochs`` (fewer if ``watch`` says so) from where the model is.
 
     Args:
+        run: is filled in epoch by epoch, so that it is right after Ctrl-C as well.
+        optimum: go on to the optimum where that is known to be reached (`solvable`) and all rows are one batch.
         watch: of the loss; or of the score where there is one: then the weights of the best epoch stay.
         held_out: rows that ``score`` is taken on, given the model's outputs for them.
     """
@@ -120,7 +129,7 @@ def train(
     structure = job.program.structure
     trainer, progress = Trainer(job, seed, shuffle), Progress(verbose, epochs.stop)
     rows = None if held_out is None else jax.device_put(held_out)
-    run, best = Run([], []), trainer.carry
+    best = trainer.carry
     history = History(seed, {"epochs": len(epochs), "steps": job.steps, "batch_size": job.batch})
     progress.start(len(epochs) * job.steps)
     try:
@@ -130,7 +139,7 @@ def train(
             value = values["loss"]
             if rows is not None and score is not None:
                 weights = {**job.frozen, **_ready(trainer)}
-                value = score(np.asarray(engine.predict(structure, weights, trainer.carry.rest, rows)))
+                value = score(np.asarray(engine.predict(job.program.forward, weights, trainer.carry.rest, rows)))
                 run.scores.append(value)
                 values["val_score"] = value
             history.append(epoch, values)
@@ -140,6 +149,7 @@ def train(
                     best = trainer.carry
                 if watch.over:
                     break
+        trainer.confirm()
         if rows is not None and watch is not None:
             trainer.carry = best
         if settle:
@@ -154,4 +164,5 @@ def train(
         progress.close()
         network.write(model.layers, structure, _ready(trainer), trainer.carry.rest)
         model._state, model.history = (job.layout, trainer.carry.state), history
-    return run
+    if optimum and job.steps == 1 and solvable(model, job.plan):
+        run.optimum = finish(model, job)

@@ -10,7 +10,7 @@ A fitted `TableSchema` is plain JSON and travels with the model, so that a predi
 columns exactly as training did.
 """
 
-from taut.tables._errors import TableError
+from taut.tables._errors import TableError, listed
 from taut.tables.columns import Choice, LeftOut, Number
 from taut.tables.reading import MISSING, Table, read_table
 from taut.tables.schema import TableSchema
@@ -27,5 +27,6 @@ __all__ = [
     "TableSchema",
     "Target",
     "hold_out",
+    "listed",
     "read_table",
 ]

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taut._extras import require
-from taut.tables._errors import TableError, listed, no_such_column
+from taut.tables import cells, numerals, opening
+from taut.tables._errors import TableError, cell, listed, no_such_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,8 +27,8 @@ __all__ = ["MISSING", "Table", "read_table"]
 # What a CSV cell may say for "no value", beside nothing at all.
 MISSING = ("NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A", "?")
 
-_SEPARATORS = ",;\t|"
 _CHUNK = 50_000  # rows held as Python lists at a time
+_LONGEST_CELL = 2**31 - 1  # characters; the csv module's own limit is 131,072
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Table:
     source: str = "the table"
     lines: Sequence[int] | None = None  # the line of a text file on which each row starts
     notes: tuple[str, ...] = ()
+    decimal: str | None = None  # the decimal sign, if the user named it
+    usual: str = "."  # the decimal sign of most columns, for those that do not tell
 
     @classmethod
     def of(cls, data: Table | pl.DataFrame) -> Table:
@@ -78,17 +81,20 @@ class Table:
         return replace(self, frame=self.frame.drop(name))
 
 
-def read_table(path: str | Path, separator: str | None = None) -> Table:
+def read_table(path: str | Path, separator: str | None = None, decimal: str | None = None) -> Table:
     """Read a CSV or Parquet file, told apart by their first bytes.
 
     Args:
         path: the file.
-        separator: what stands between the fields of a CSV; by default, whichever of comma,
-            semicolon, tab and bar cuts the header into the most names.
+        separator: what stands between the fields of a CSV; by default what its first line says (``sep=;``), else
+            whichever of comma, semicolon, tab and bar cuts the header into the most names.
+        decimal: "." or ",", the decimal sign of the file; by default found for each column.
 
     Raises:
         TableError: the file is missing, empty, ragged, not text, or has no usable header.
     """
+    if decimal not in (None, *cells.DECIMALS):
+        raise TableError(f"The decimal sign is {decimal!r}; expected '.' or ','.")
     path = Path(path)
     if not path.exists():
         beside = [p.name for p in sorted(path.parent.glob("*")) if p.suffix.lower() in {".csv", ".tsv", ".parquet"}]
@@ -113,7 +119,7 @@ def read_table(path: str | Path, separator: str | None = None) -> Table:
         raise TableError(
             f"{path.name} is named as Parquet but is not: its first bytes are {magic!r}, expected b'PAR1'."
         )
-    return _read_csv(path, separator)
+    return _read_csv(path, separator, decimal)
 
 
 def _read_parquet(path: Path) -> Table:
@@ -128,42 +134,34 @@ def _read_parquet(path: Path) -> Table:
     return Table(frame, path.name)
 
 
-def _read_csv(path: Path, separator: str | None) -> Table:
+def _read_csv(path: Path, separator: str | None, decimal: str | None) -> Table:
     pl = require("polars", "Reading tables")
+    encoding = opening.encoding_of(path)
+    limit = csv.field_size_limit(_LONGEST_CELL)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse_csv(pl, path, file, separator)
+        with path.open(encoding=encoding, newline="") as file:
+            return _parse_csv(pl, path, file, separator, decimal)
     except UnicodeDecodeError:
-        raise TableError(
-            f"{path.name}, line {_first_bad_line(path)}: not UTF-8 text. Save it as UTF-8 (in a spreadsheet: "
-            f'"CSV UTF-8"), or convert it: iconv -f LATIN1 -t UTF-8.'
-        ) from None
+        raise TableError(opening.not_text(path, encoding)) from None
+    finally:
+        csv.field_size_limit(limit)
 
 
-def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None) -> Table:
-    header_line = 1
-    for header_line, text in enumerate(file, 1):  # noqa: B007 (used after the loop)
-        if text.strip():
-            break
-    else:
-        raise TableError(f"{path.name} holds only blank lines. Expected a header line and rows below it.")
-    if separator is None:
-        # The most names wins; among equals, the earlier in the list.
-        separator = max(_SEPARATORS, key=lambda s: len(next(csv.reader([text], delimiter=s))))
-    elif len(separator) != 1:
-        raise TableError(f"The separator is {separator!r}; expected one character, such as ';' or a tab.")
-
+def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None, decimal: str | None) -> Table:
+    start = opening.find_header(file, path.name, separator)
+    separator, notes = start.separator, list(start.notes)
     file.seek(0)
-    for _ in range(header_line - 1):
+    for _ in range(start.line - 1):
         file.readline()
-    reader = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True)
-    base = header_line - 1
+    reader = csv.reader(opening.rest(file, start), delimiter=separator, skipinitialspace=True, strict=True)
+    base = start.line - 1
+    comments: list[int] = []
     try:
         header = [name.strip() for name in next(reader)]
         _check_header(header, path.name, separator)
         frames: list[pl.DataFrame] = []
         lines: list[int] = []
-        records = _records(reader, header, path.name, base, lines)
+        records = _records(reader, header, path.name, base, lines, comments)
         while chunk := list(islice(records, _CHUNK)):
             columns = zip(*chunk, strict=True)
             frames.append(pl.DataFrame([pl.Series(str(i), c, dtype=pl.String) for i, c in enumerate(columns)]))
@@ -178,24 +176,32 @@ def _parse_csv(pl: Any, path: Path, file: Any, separator: str | None) -> Table:
     # Spaces around a value are never meant; a cell that says "no value" is one.
     text = pl.all().str.strip_chars()
     frame = frame.with_columns(text).with_columns(pl.when(~pl.all().is_in(["", *MISSING])).then(pl.all()))
-    notes: list[str] = []
+    if comments:
+        notes.append(f"comments in {path.name} were left out: line{'s' * (len(comments) > 1)} {listed(comments, 3)}")
     unnamed = [i for i, name in enumerate(header) if not name]
     if unnamed:
         notes.append(
-            f"column {listed(i + 1 for i in unnamed)} of {path.name} has no name (an index, perhaps): left out"
+            f"column {listed(i + 1 for i in unnamed)} of {path.name} has no name (perhaps an index), so it was left out"
         )
         frame = frame.drop(*[frame.columns[i] for i in unnamed])
     frame.columns = [name for name in header if name]
-    return Table(frame, path.name, lines, tuple(notes))
+    usual = numerals.usual_decimal(frame, separator)
+    if decimal is None and separator == ";" and usual == ".":  # most files with semicolons have decimal commas
+        notes += numerals.doubtful(frame)
+    return Table(frame, path.name, lines, tuple(notes), decimal, usual)
 
 
-def _records(reader: Any, header: list[str], source: str, base: int, lines: list[int]) -> Iterator[list[str]]:
-    """Every record that is not a blank line, each as wide as the header; fills ``lines`` as it goes."""
+def _records(
+    reader: Any, header: list[str], source: str, base: int, lines: list[int], comments: list[int]
+) -> Iterator[list[str]]:
+    """Every record that is not a blank line or a comment, each as wide as the header; fills ``lines`` as it goes."""
     start = base + reader.line_num + 1
     for record in reader:
         if not record and len(header) == 1:
             record = [""]  # in a table of one column, a blank line is a missing value
-        if record:
+        if record and record[0].startswith("#") and len(record) != len(header):
+            comments.append(start)
+        elif record:
             if len(record) != len(header):
                 raise _ragged(record, header, source, start)
             lines.append(start)
@@ -204,7 +210,7 @@ def _records(reader: Any, header: list[str], source: str, base: int, lines: list
 
 
 def _ragged(record: list[str], header: list[str], source: str, line: int) -> TableError:
-    shown = listed([repr(value) for value in record], 5)
+    shown = listed([cell(value) for value in record], 5)
     if len(record) < len(header):
         short = len(header) - len(record)
         fix = f"The last {short} of the header, {listed(header[len(record) :], 3)}, would be without a value"
@@ -224,26 +230,8 @@ def _check_header(header: list[str], source: str, separator: str) -> None:
     doubled = sorted({name for name in named if named.count(name) > 1}) if len(set(named)) < len(named) else []
     if doubled:
         raise TableError(f"{source}: more than one column is named {listed(map(repr, doubled))}. Rename all but one.")
-    if len(named) > 1 and all(_is_number(name) for name in named):
+    if len(named) > 1 and all(opening.is_number(name) for name in named):
         raise TableError(
             f"{source}: the first line holds only numbers ({listed(named, 4)}), where column names were "
             "expected. Put a line of names above the data."
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _first_bad_line(path: Path) -> int:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 1

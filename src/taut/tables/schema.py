@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from taut.tables._errors import TableError, listed, no_such_column
-from taut.tables.columns import Choice, Column, LeftOut, Number, fit_column
+from taut.tables._errors import TableError, cell, listed, no_such_column
+from taut.tables.cells import Notation, number
+from taut.tables.columns import Choice, Column, LeftOut, Number
+from taut.tables.fitting import fit_column
 from taut.tables.reading import Table
 from taut.tables.target import Target
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TableSchema"]
 
-_VERSION = 1
+_VERSION = 2
+# What a description of version 1 does not say: all its numbers are written plainly.
+_PLAIN = {"decimal": ".", "percent": False, "unit": "", "written": ""}
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class TableSchema:
             reasons = listed([f"{column.name!r} ({column.why})" for column in left_out], 8)
             raise TableError(
                 f"{table.source} has no usable column{' beside the target' if target else ''}"
-                f"{': ' + reasons if reasons else ''}. Expected numbers, or text whose values come back in "
+                f"{': ' + reasons if reasons else ''}. Expected numbers, or text whose values occur in "
                 f"several rows."
             )
         if target is not None:
@@ -129,18 +133,19 @@ class TableSchema:
         choices = [column for column in self.columns if isinstance(column, Choice)]
         lines: list[str] = []
         if numbers:
-            lines.append(f"{_count(numbers, 'number')}, standardised: {listed(c.name for c in numbers)}")
+            lines.append(f"{_count(numbers)} of numbers, standardized: {listed(c.name for c in numbers)}")
             gaps = [column.name for column in numbers if column.missing]
             if gaps:
                 lines.append(
-                    f"  missing values filled with the median, and marked by a feature of their own: {listed(gaps)}"
+                    f"  missing values are replaced by the median, and an extra feature marks them: {listed(gaps)}"
                 )
+            lines += _written(numbers)
         if choices:
-            lines.append(f"{_count(choices, 'choice')}, one feature a level:")
+            lines.append(f"{_count(choices)} of text or true/false, one feature per value:")
             lines += [f"  {_levels(column)}" for column in choices[:12]]
             if len(choices) > 12:
                 lines.append(f"  and {len(choices) - 12} more")
-        lines += [f"left out: {column.name}, because {column.why}" for column in self.left_out[:12]]
+        lines += [f"left out: {column.name} ({column.why})" for column in self.left_out[:12]]
         if len(self.left_out) > 12:
             lines.append(f"left out: {len(self.left_out) - 12} more")
         return "\n".join(lines)
@@ -166,13 +171,20 @@ class TableSchema:
         found = cast("dict[str, Any]", data)
         version = found["version"]
         if not isinstance(version, int) or version > _VERSION:
-            raise TableError(f"The description of the table has version {version!r}; this taut knows {_VERSION}.")
+            raise TableError(
+                f"The description of the table has version {version!r}; this version of taut reads up to {_VERSION}. "
+                "Update taut."
+            )
         try:
+            older: dict[str, Any] = _PLAIN if version == 1 else {}
             columns = tuple(
-                _build(_KINDS[item["kind"]], {k: v for k, v in item.items() if k != "kind"})
+                _build(
+                    _KINDS[item["kind"]],
+                    {**(older if item["kind"] == "Number" else {}), **{k: v for k, v in item.items() if k != "kind"}},
+                )
                 for item in found["columns"]
             )
-            target = None if found["target"] is None else _build(Target, found["target"])
+            target = None if found["target"] is None else _build(Target, {**older, **found["target"]})
             left_out = tuple(_build(LeftOut, item) for item in found["left_out"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise TableError(f"The description of the table is damaged ({type(error).__name__}: {error}).") from None
@@ -223,8 +235,21 @@ def _build(kind: type, values: dict[str, Any]) -> Any:
     return kind(**built)
 
 
-def _count(items: Sequence[object], word: str) -> str:
-    return f"{len(items)} {word}{'s' if len(items) != 1 else ''}"
+def _count(columns: Sequence[object]) -> str:
+    return f"{len(columns)} column{'s' if len(columns) != 1 else ''}"
+
+
+def _written(numbers: Sequence[Number]) -> list[str]:
+    """How numbers are written that are not written plainly, one line a notation."""
+    groups: dict[Notation, list[Number]] = {}
+    for column in numbers:
+        if column.written:
+            groups.setdefault(column.notation, []).append(column)
+    return [
+        f"  numbers written like {cell(group[0].written)}, which was read as "
+        f"{number(group[0].written, notation.decimal):.12g}: {listed(column.name for column in group)}"
+        for notation, group in groups.items()
+    ]
 
 
 def _levels(column: Choice) -> str:

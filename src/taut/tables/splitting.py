@@ -43,6 +43,7 @@ def hold_out(target: Target, values: np.ndarray, fraction: float, seed: int) -> 
     test = np.sort(np.concatenate(held))
     if test.size == 0:
         raise TableError(
-            f"{rows} rows are too few to hold out {fraction:g} of them. Expected more rows, or a fraction of 0."
+            f"{rows} rows are too few to hold out {fraction:g} of them. Expected more rows, or a fraction of 0 "
+            "(--test-fraction 0)."
         )
     return np.setdiff1d(np.arange(rows), test), test

@@ -30,7 +30,7 @@ def curves_panel(curves: Mapping[str, np.ndarray], start: int = 0) -> Panel | No
         return None
     epochs = max(c.shape[-1] for c in curves.values())
     places = np.unique(np.linspace(0, epochs - 1, min(POINTS, epochs)).round().astype(int))
-    notes = [f"Curves of {epochs} epochs are drawn at {len(places)} of them."] if len(places) < epochs else []
+    notes = [f"The curves show {len(places)} of {epochs} epochs."] if len(places) < epochs else []
     figures = {f"curve-{i}": _chart(base, curves, places, start) for i, base in enumerate(bases)}
     body = "".join(
         figure(place, chart, escape(base)) for (place, chart), base in zip(figures.items(), bases, strict=True)

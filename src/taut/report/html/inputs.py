@@ -47,13 +47,15 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     else:
         figures["inputs-bars"] = _bars(snap, values, order[:BARS])
         if len(order) > BARS:
-            notes.append(f"Bars for {BARS} of {len(order)} inputs, the strongest at the strength shown first.")
+            notes.append(
+                f"The bars show {BARS} of {len(order)} inputs: those that contribute most at the strength shown first."
+            )
     if snap.steps > 1:
         figures["inputs-lines"] = _lines(snap, values, order, x, ticks or {})
         if len(order) > LINES:
-            notes.append(f"Lines for {LINES} of {len(order)} inputs, those that contribute most at any strength.")
+            notes.append(f"The lines show {LINES} of {len(order)} inputs: those that contribute most at any strength.")
     if len(order) > ROWS:
-        notes.append(f"The table of inputs has the first {ROWS} of {len(order)}.")
+        notes.append(f"The table lists the first {ROWS} of {len(order)} inputs.")
     captions = {
         "inputs-map": "Each input at its place in the image; a stronger colour means a larger contribution",
         "inputs-bars": "Contribution of each input",
@@ -68,7 +70,7 @@ def inputs_panel(snap: Snapshots, x: Sequence[float] = (), ticks: dict[str, obje
     count = [[f"{int(k.sum())} of {k.size} inputs kept."] for k in kept]
     body = (
         f'<p id="inputs-count"><strong><span data-moves>{count[snap.start][0]}</span></strong> {what}</p>'
-        + key(("accent", "contribution"), ("zero", "ignored: every weight exactly zero"))
+        + key(("accent", "contribution"), ("zero", "not used: all weights exactly zero"))
         + f'<div class="grid">{places}</div><details><summary>The inputs as a table</summary>'
         + table("inputs-table", "Inputs", head, rows, steps=cells, start=snap.start)
         + "</details>"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from taut.functional import units
 from taut.report.html.curves import curves_panel
 from taut.report.html.escape import name
 from taut.report.html.inputs import inputs_panel
@@ -72,7 +73,7 @@ def snapshots(
     first = bare.first
     if first is None:
         return bare
-    count = first.shape[(first.fan_in or tuple(range(len(first.shape) - 1)))[-1]]
+    count = units.by_input(np.empty(first.shape), first.fan_in).shape[1]
     spread = None
     if x is not None:
         rows = np.asarray(x, np.float64)

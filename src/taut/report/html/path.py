@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from taut.paths.choice import mean_and_error
-from taut.paths.varying import plan_at
+from taut.paths.varying import plan_with
 from taut.plans import Plan
 from taut.report.html.curves import curves_panel
 from taut.report.html.escape import clean, name
@@ -34,7 +34,7 @@ def path_page(
     image: tuple[int, int] | None = None,
     title: str | None = None,
 ) -> None:
-    """Write the report of ``path``, what `taut.path` gives, to one HTML file that needs nothing else.
+    """Write ``path``, the result of `taut.path`, to one self-contained HTML file.
 
     Args:
         path: the path.
@@ -62,7 +62,7 @@ def path_page(
     weights = {p: w[order] for p, w in path.weights.items()}
     names = path.feature_names if feature_names is None else feature_names
     snap = snapshots(path.model, weights, x=x, feature_names=names, image=image, start=start)
-    plans = _plans(path, strengths)
+    plans = _plans(path, order)
 
     axis_x, ticks = strength_axis(strengths)
     scores = _scores(path, order, marks)
@@ -107,11 +107,10 @@ def _marks(path: Any, order: np.ndarray) -> list[tuple[str, int]]:
     return marks
 
 
-def _plans(path: Any, strengths: np.ndarray) -> list[Plan]:
+def _plans(path: Any, order: np.ndarray) -> list[Plan]:
     plans: list[Plan] = []
-    for row in strengths:
-        numbers = [float(s) for s in row]
-        plans.append(plan_at(path.model, path._entries, numbers, plans[0] if plans else None))
+    for point in order:
+        plans.append(plan_with(path.model, path._terms[point], plans[0] if plans else None))
     return plans
 
 

@@ -55,7 +55,7 @@ def bounds_panel(snap: Snapshots, plans: Sequence[Plan]) -> Panel | None:
         ]
         for step in steps
     ]
-    head = ["parameter", "constraint", "on the bound", "", "outside by"]
+    head = ["parameter", "constraint", "active for", "", "violated by"]
     body = table("bounds-table", "Active constraints", head, rows, left=2, steps=cells, start=snap.start)
     words = (
         "<p>A constraint is active for a unit (or an entry) if changing its weights by 0.01 % would violate it. If it is "

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from taut.functional._axes import resolve
 from taut.report.html import charts
 from taut.report.html.escape import name
 from taut.report.html.parts import Chart, Panel, figure, key, number, packed, share, table
@@ -105,7 +106,11 @@ def _histogram(snap: Snapshots, path: str) -> Chart:
     )
     steps = [{"data": {"0": {"y": bars}, "1": {"y": [zeros]}}} for bars, zeros in found] if snap.steps > 1 else []
     return Chart(
-        data, layout, f"Histogram of the weights of {path}; the table gives the zeros and the range.", steps, 220
+        data,
+        layout,
+        f"Histogram of the weights of {path}; the table lists the number of zeros and the range.",
+        steps,
+        220,
     )
 
 
@@ -132,14 +137,19 @@ def images_panel(snap: Snapshots) -> Panel:
         body += figure(f"image-{i}", chart, f"{name(entry.path)}: {words} {scale}")
     legend = key(("low", "negative"), ("high", "positive"), ("zero", "exactly zero"))
     return Panel(
-        "images", "Kernels as images", legend + body if body else "<p>No kernel to draw.</p>", figures, {}, notes
+        "images",
+        "Kernels as images",
+        legend + body if body else "<p>This model has no kernel that could be drawn.</p>",
+        figures,
+        {},
+        notes,
     )
 
 
 def _matrices(w: np.ndarray, fan_in: tuple[int, ...] | None) -> np.ndarray:
     """(steps, *shape) → (steps, inputs, units): the axes of the fan-in first."""
     ndim = w.ndim - 1
-    axes = tuple(range(ndim - 1)) if fan_in is None else tuple(a % ndim for a in fan_in)
+    axes = resolve(None, fan_in, w.shape[1:])
     rest = tuple(a for a in range(ndim) if a not in axes)
     rows = math.prod(w.shape[1 + a] for a in axes)
     return np.transpose(w, (0, *(1 + a for a in axes), *(1 + a for a in rest))).reshape(w.shape[0], rows, -1)

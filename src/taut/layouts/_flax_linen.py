@@ -1,0 +1,61 @@
+"""Flax Linen: modules hold no arrays, so `taut.layouts.of` takes ``variables["params"]`` beside them."""
+
+from typing import Any
+
+from taut.layouts._einsum import einsum, general
+from taut.layouts._flax_nnx import BIAS, attention, gates
+from taut.layouts._rows import Array, Arrays, Flow, Row
+
+
+def _many(value: Any) -> int:
+    return len(value) if isinstance(value, tuple | list) else 1
+
+
+def _dense_general(module: Any) -> Arrays:
+    return general(_many(module.batch_dims), _many(module.axis), _many(module.features))
+
+
+def _conv_transpose(module: Any) -> Arrays:
+    return {"kernel": Array("kernel", "window* out in" if module.transpose_kernel else "window* in out"), "bias": BIAS}
+
+
+def _einsum(module: Any) -> Arrays:
+    if module.einsum_str is None:
+        raise ValueError(
+            "this Einsum is given its equation when it is called; give it to the constructor, einsum_str=..."
+        )
+    return einsum(module.einsum_str)
+
+
+_NORM = Row({"scale": Array("scale", "out*"), "bias": BIAS})
+_ATTENTION = Row(attention("num_heads"), Flow("mix"))
+_LSTM = Row(gates(("ii", "if", "ig", "io"), ("hi", "hf", "hg", "ho")), Flow("mix"))
+
+ROWS: dict[str, Row] = {
+    "Dense": Row({"kernel": Array("kernel", "in out"), "bias": BIAS}, Flow("mix"), takes="... in"),
+    "DenseGeneral": Row(_dense_general, Flow("mix")),
+    "Einsum": Row(_einsum, Flow("mix")),
+    "Conv": Row(
+        {
+            "kernel": Array("kernel", "window* in (group:feature_group_count out)"),
+            "bias": Array("bias", "(group:feature_group_count out)"),
+        },
+        Flow("mix"),
+        takes="window* in",
+    ),
+    "ConvTranspose": Row(_conv_transpose, Flow("mix"), takes="window* in"),
+    "Embed": Row({"embedding": Array("embedding", "token out")}),
+    "LSTMCell": _LSTM,
+    "OptimizedLSTMCell": _LSTM,
+    "GRUCell": Row(gates(("ir", "iz", "in"), ("hr", "hz", "hn")), Flow("mix")),
+    "SimpleCell": Row(gates(("i",), ("h",)), Flow("mix")),
+    "MultiHeadDotProductAttention": _ATTENTION,
+    "MultiHeadAttention": _ATTENTION,
+    "BatchNorm": _NORM,
+    "LayerNorm": _NORM,
+    "RMSNorm": _NORM,
+    "GroupNorm": _NORM,
+    "InstanceNorm": _NORM,
+    "PReLU": Row({"negative_slope": Array("slope", "out*")}, Flow("entry")),
+    "Dropout": Row(flow=Flow("entry", computes="same")),
+}

@@ -1,0 +1,173 @@
+"""From a model's layers to the entries of its plan: which term was put where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flax import nnx
+
+from taut import errors, layouts
+from taut.functional import units
+from taut.layers import Layer
+from taut.layers._terms import is_term_argument
+from taut.model.held import activity_layers, modules, way
+from taut.model.network import Structure
+from taut.plans import Entry
+
+__all__ = ["entries", "places", "unit_parts"]
+
+
+def entries(
+    layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], attached: Mapping[str, Mapping[str, Any]]
+) -> list[Entry]:
+    """One plan entry for each parameter, with its role, fan-in and whatever terms its layer or ``attach`` gave it.
+
+    Raises:
+        ValueError: a layer has a term for a parameter that it does not have.
+    """
+    out: list[Entry] = []
+    owners: dict[str, Any] = {}  # by the path of the module
+    acting: set[tuple[int, str]] = set()  # (layer, argument) of the terms that reach a parameter
+    for path, keys in structure.keys:
+        held, name = way(layers, keys[:-1]), str(keys[-1])
+        owner = owners[path.rpartition("/")[0]] = held[-1]
+        trainable = all(bool(getattr(module, "trainable", True)) for module in held)
+        shape = tuple(params[path].shape)
+        role, fan_in = _described(owner, name, shape)
+        terms = _terms_of(owner, name, attached.get(path, {}), acting)
+        out.append(
+            Entry(
+                path=path,
+                role=role,
+                shape=shape,
+                fan_in=fan_in,
+                trainable=trainable,
+                regularizer=terms.get("regularizer"),
+                constraint=terms.get("constraint"),
+            )
+        )
+    for path, parts in _units(out).items():
+        terms = _terms_of(owners[path.rpartition("/")[0]], "unit", attached.get(path, {}), acting)
+        if any(term is not None for term in terms.values()):
+            out.append(
+                Entry(
+                    path=path,
+                    role="unit",
+                    shape=(sum(p.rows for p in parts), parts[0].units),
+                    fan_in=(0,),
+                    trainable=next(e.trainable for e in out if e.path == parts[0].path),
+                    regularizer=terms.get("regularizer"),
+                    constraint=terms.get("constraint"),
+                    parts=parts,
+                )
+            )
+    _refuse_idle(layers, structure.names, acting)
+    return out
+
+
+def _described(owner: Any, name: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...] | None]:
+    """The role and the fan-in of one array, as the layer table has them; its name and None where nothing is known.
+
+    Layers that ``nnx.vmap`` stacked along the first axis keep the units of one.
+    """
+    ahead = _stacked(owner)
+    if ahead is None:
+        return name, None
+    try:
+        parameter = layouts.of(owner, {name: shape[ahead:]}).get(name)
+        if parameter is None:
+            return name, None
+        fan_in = parameter.fan_in
+        return parameter.role, fan_in if not ahead else tuple(axis + ahead for axis in fan_in)
+    except ValueError:  # no shape of this kind, or units that no whole axes make
+        return name, None
+
+
+def _stacked(owner: Any) -> int | None:
+    """How many axes come before those of one layer; None where layers are stacked otherwise than along the first axes."""
+    shape = getattr(getattr(owner, "kernel", None), "shape", None)
+    size, count = getattr(owner, "kernel_size", None), getattr(owner, "units", getattr(owner, "out_features", None))
+    if shape is None or not isinstance(count, int):
+        return 0
+    one = 2 if size is None else 2 + (1 if isinstance(size, int) else len(size))
+    if len(shape) <= one:
+        return 0
+    return len(shape) - one if shape[-1] == count else None
+
+
+def _terms_of(owner: Any, name: str, attached: Mapping[str, Any], acting: set[tuple[int, str]]) -> dict[str, Any]:
+    """The terms of a parameter (or of the units) of ``owner``: those attached, or else its own."""
+    terms = dict(attached)
+    if isinstance(owner, Layer):
+        for kind in ("regularizer", "constraint"):
+            terms.setdefault(kind, getattr(owner, f"{name}_{kind}", None))
+            acting.add((id(owner), f"{name}_{kind}"))
+    return terms
+
+
+def _refuse_idle(layers: Sequence[Any], names: Sequence[str], acting: set[tuple[int, str]]) -> None:
+    """Refuse terms that reach no parameter.
+
+    Raises:
+        ValueError: naming the layer and the term.
+    """
+    for path, module in modules(layers, names).items():
+        if not isinstance(module, Layer):
+            _refuse_foreign(path, module)
+            continue
+        for argument, value in module.terms.by_name.items():
+            if value is None or not is_term_argument(argument) or argument == "activity_regularizer":
+                continue
+            if (id(module), argument) not in acting:
+                parameter = argument.rpartition("_")[0]
+                why = (
+                    "it was never built: nothing calls it. Call it, or remove the term"
+                    if not module.built
+                    else f"no layout says which weights one unit of a {type(module).__name__} has. Declare it with "
+                    f"taut.layouts.layout, or give the terms to the kernel and the bias"
+                    if parameter == "unit"
+                    else f"it has no {parameter} for it to act on. Remove the term, or give the layer its {parameter} "
+                    f"({'use_bias=True' if parameter == 'bias' else 'see its arguments'})"
+                )
+                raise ValueError(f"layer {path!r} has {argument}={value}, but {why}.")
+
+
+def _refuse_foreign(path: str, module: Any) -> None:
+    for argument, value in vars(module).items():
+        parameter = argument.rpartition("_")[0]
+        own = (parameter == "activity" and "/" in path) or isinstance(getattr(module, parameter, None), nnx.Variable)
+        if value is not None and is_term_argument(argument) and own:
+            raise ValueError(
+                f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which acts in "
+                f"taut's own layers only. Use model.attach({{'{path}/{parameter}': term}})."
+            )
+
+
+def _units(entries: Sequence[Entry]) -> dict[str, tuple[units.Part, ...]]:
+    """What the units of each module consist of, where it has one kernel with a declared layout: by "<module>/unit"."""
+    modules: dict[str, list[Entry]] = {}
+    for entry in entries:
+        modules.setdefault(entry.path.rpartition("/")[0], []).append(entry)
+    out: dict[str, tuple[units.Part, ...]] = {}
+    for prefix, own in modules.items():
+        kernels = [e for e in own if e.role == "kernel" and e.fan_in is not None]
+        parts = [
+            *(units.Part(e.path, e.shape, e.fan_in or ()) for e in kernels),
+            *(units.Part(e.path, e.shape, ()) for e in own if e.role == "bias"),
+        ]
+        if len(kernels) == 1 and len({p.units for p in parts}) == 1:
+            out[f"{prefix}/unit"] = tuple(parts)
+    return out
+
+
+def unit_parts(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The paths of the layers' units, kernel and bias together ("dense/unit"), each with those of its parameters."""
+    own = [e for e in entries(layers, structure, params, {}) if not e.parts]
+    return {path: tuple(part.path for part in parts) for path, parts in _units(own).items()}
+
+
+def places(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> list[str]:
+    """Where a term may be attached: parameters, then units ("dense/unit") and outputs ("dense/activity")."""
+    outputs = activity_layers(layers, structure.names)
+    return [*params, *unit_parts(layers, structure, params), *(f"{name}/activity" for name in outputs)]

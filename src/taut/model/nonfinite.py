@@ -1,0 +1,81 @@
+"""A loss or a weight that stops being finite: the error, and what in the data, the weights or the terms explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from taut import errors
+from taut.losses import FunctionLoss
+from taut.model.engine import Data
+from taut.plans import Plan
+
+__all__ = ["LARGE", "NonFiniteError", "advice"]
+
+LARGE = 1e4
+"""What an input, a label, an initial weight or a penalty is rarely above, and what float32 products overflow from soon."""
+
+
+class NonFiniteError(FloatingPointError):
+    """A loss or a weight became NaN or infinite; the model has the last weights whose loss was finite.
+
+    Attributes:
+        epoch, step: where it happened, counted from 1 (the step within the epoch).
+        parameters: the paths that stopped being finite; empty where only the loss did.
+    """
+
+    def __init__(self, message: str, epoch: int, step: int, parameters: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.epoch, self.step, self.parameters = epoch, step, parameters
+
+
+def advice(plan: Plan, weights: Mapping[str, Any], batch: Data, loss: Any, at_once: bool) -> str:
+    """What probably made it so, and what to do.
+
+    Args:
+        weights: by path, those that the training began with.
+        batch: the rows of the step.
+        at_once: the loss was not finite before any step was taken.
+    """
+    found = _large(plan, weights, batch)
+    if at_once and not found and isinstance(loss, FunctionLoss):
+        name = errors.function_name(loss.function)
+        found = [f"the loss {name!r} gives no finite number for these labels and outputs: change it"]
+    elif at_once and not found:
+        found = ["the outputs of the layers overflow: start from smaller weights"]
+    if not found:
+        return "A smaller learning rate, clipnorm=1.0, or scaled inputs usually put this right."
+    why = "No step had been taken, so the learning rate is not the cause: " if at_once else "The likely cause: "
+    return f"{why}{'; '.join(found)}."
+
+
+def _large(plan: Plan, weights: Mapping[str, Any], batch: Data) -> list[str]:
+    """What is beyond `LARGE`, each with what to do."""
+    out: list[str] = []
+    for what, values, way in (
+        ("input", batch.x, "scale the inputs"),
+        ("label", batch.y, "scale the labels"),
+        ("sample weight", batch.weight, "give smaller weights"),
+    ):
+        top = 0.0 if values is None else _top(values)
+        if top > LARGE:
+            out.append(f"the largest {what} of this batch is {top:.3g} in magnitude ({way})")
+    for path, w in weights.items():
+        if (top := _top(w)) > LARGE:
+            out.append(
+                f"the largest weight of {path} was {top:.3g} in magnitude when this training began (start from smaller ones)"
+            )
+    for entry in plan.regularized:
+        penalty = float(entry.penalty(entry.weight(weights)))
+        if not abs(penalty) <= LARGE:
+            out.append(
+                f"the penalty of {entry.path} by {errors.words(entry.regularizer)} was {penalty:.3g} when this training "
+                f"began (give it a smaller strength)"
+            )
+    return out
+
+
+def _top(values: Any) -> float:
+    return float(np.max(np.abs(np.asarray(values, np.float64)), initial=0.0))
