@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,23 @@ def check_out(out: Path, *inputs: Path, hint: str = "'--out'") -> None:
     for path in inputs:
         if out.exists() and path.exists() and out.samefile(path):
             raise click.BadParameter(f"{out} is an input file; it would be overwritten.", param_hint=hint)
+
+
+def check_model_out(out: Path, *inputs: Path) -> None:
+    """`check_out` for a model file: the name of another program's format is refused too, before any training.
+
+    Raises:
+        click.BadParameter: with the reason.
+    """
+    check_out(out, *inputs)
+    from taut.model.files import check_name
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a name that saving warns of is no reason not to train
+            check_name(out)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--out'") from None
 
 
 def replace_file(out: Path, write: Callable[[io.BytesIO], Any]) -> None:
