@@ -65,7 +65,7 @@ SECTIONS = {
 }
 
 
-class VaryOption(click.ParamType[Any]):
+class VaryOption(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # generic only in late versions of click
     """``kernel:l1=*``: where, and a term in which ``*`` stands for a number."""
 
     name = "vary"
