@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import sys
 import tempfile
 import warnings
@@ -178,15 +179,10 @@ def _another_file() -> str:
 
 
 def _aside(out: Path, save: Callable[[Path], None]) -> Path:
-    path = None
+    path = Path(tempfile.gettempdir()) / f"{out.stem}-{secrets.token_hex(6)}{out.suffix or '.taut'}"
     try:
-        handle, name = tempfile.mkstemp(prefix=f"{out.stem}-", suffix=out.suffix or ".taut")
-        os.close(handle)
-        path = Path(name)
         save(path)
     except OSError as error:
-        if path is not None:
-            path.unlink(missing_ok=True)
         raise click.ClickException(
             f"the model could not be saved to {out}, nor to a temporary file: {_message(error)}"
         ) from None
