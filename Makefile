@@ -39,7 +39,7 @@ LOWEST_TESTS := $(addprefix tests/,test_extras.py test_imports.py laws/test_plan
 	held_layers.py nnx.py path.py report_figures.py saving.py sklearn.py tables.py)
 
 test-lowest: .venv-lowest/.ready  ## the workflows, on the lowest versions that pyproject.toml allows
-	.venv-lowest/bin/python -m pytest -n 2 --dist loadscope $(LOWEST_TESTS)
+	COLUMNS=200 .venv-lowest/bin/python -m pytest -n 2 --dist loadscope $(LOWEST_TESTS) # an older tqdm cuts its bar
 
 check: $(VENV)/.test  ## format, lint, types, tests, docs
 	$(BIN)/ruff format --check

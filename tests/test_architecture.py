@@ -33,7 +33,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("joint", "catalogue"),
     ("plans",),
     ("_engine",),
-    ("_cores", "_nnx"),
+    ("_cores", "_versions"),
     ("optimizers", "losses", "initializers", "activations", "utils"),
     ("metrics",),
     ("transforms",),

@@ -11,7 +11,7 @@ from flax import nnx
 
 import taut
 from taut import constraints, layers, regularizers
-from taut._nnx import List
+from taut._versions import List
 
 ROWS = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
 Y = ROWS @ np.asarray([[1.0], [-2.0], [0.1]], np.float32)

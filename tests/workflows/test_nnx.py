@@ -8,7 +8,7 @@ from flax import nnx
 
 import taut
 from taut import constraints, layers, regularizers
-from taut._nnx import List
+from taut._versions import List
 from taut.model import engine
 from tests.workflows._nets import NUMBERS, ROWS, X, Y, assert_same, fit, weights
 

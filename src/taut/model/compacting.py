@@ -17,7 +17,7 @@ import numpy as np
 from flax import nnx
 
 from taut import layouts, transforms
-from taut._nnx import iter_modules
+from taut._versions import iter_modules
 from taut.layers import Input, Layer, Select
 from taut.layers.wiring import wiring_of
 from taut.model import dead as masks

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from taut._nnx import List, iter_modules
+from taut._versions import List, iter_modules
 from taut.layers import Layer
 from taut.layers._calls import UNSEEN, building
 

@@ -17,7 +17,7 @@ import numpy as np
 from flax import nnx
 
 from taut import activations, identifiers, layouts
-from taut._nnx import iter_modules
+from taut._versions import iter_modules
 from taut.layers import Layer, Select
 from taut.layers._calls import Watch, watching
 from taut.layers._terms import Terms
