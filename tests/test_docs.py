@@ -165,8 +165,9 @@ def test_a_decision_has_its_four_parts(decision: Path) -> None:
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     reasons = " ".join(path.read_text(encoding="utf-8").lower() for path in DECISIONS)
-    extra = project["optional-dependencies"]["shell"]
-    names = [re.split(r"[<>=~ ]", requirement)[0] for requirement in [*project["dependencies"], *extra]]
+    optional = project["optional-dependencies"]
+    extras = [requirement for name in ("jax", "keras", "torch", "tables", "export") for requirement in optional[name]]
+    names = [re.split(r"[<>=~ \[]", requirement)[0] for requirement in [*project["dependencies"], *extras]]
     assert [name for name in names if name not in reasons] == []
 
 
