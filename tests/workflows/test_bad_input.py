@@ -494,7 +494,7 @@ def test_terms_on_a_layer(case) -> None:
         (TypeError, lambda: regularizers.L1("0.1"), ["'0.1'", "without quotes"]),
         (TypeError, lambda: regularizers.L2(True), ["True", "number"]),
         (ValueError, lambda: constraints.Box(1, -1), ["low is above high", "Swap"]),
-        (ValueError, lambda: constraints.Box(), ["bounds nothing", r"Box\(-1, 1\)"]),
+        (ValueError, lambda: constraints.Box(), ["has no bound", r"Box\(-1, 1\)"]),
         (ValueError, lambda: constraints.MinMaxNorm(2, 1), ["min_value is above max_value"]),
         (ValueError, lambda: constraints.MinMaxNorm(rate=5), ["rate=5", "at most 1"]),
         (ValueError, lambda: constraints.MaxNorm(-1), ["max_value=-1", "at least 0"]),
