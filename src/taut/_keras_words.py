@@ -21,8 +21,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 WAYS = {
-    "loss": "Write any other as a function of (y_true, y_pred) in JAX that gives one value a row: compile(loss=function).",
-    "metric": "Write any other as a function of (y_true, y_pred) in JAX that gives one value a row, or measure the outputs "
+    "loss": "Write any other as a function of (y_true, y_pred) in JAX that gives one value per row: compile(loss=function).",
+    "metric": "Write any other as a function of (y_true, y_pred) in JAX that gives one value per row, or measure the outputs "
     "of model.predict(x), for instance with sklearn.metrics.",
     "optimizer": "Any other is there as an optax transformation: compile(optax.nadam(1e-3)). Learning rates that change "
     "are optax's schedules: compile(optax.adam(optax.cosine_decay_schedule(1e-3, 1000))).",

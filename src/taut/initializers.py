@@ -1,4 +1,4 @@
-"""Initial weights by Keras's names and formulas, drawn by numpy (one eager JAX draw a parameter costs seconds)."""
+"""Initial weights by Keras's names and formulas, drawn by numpy (one eager JAX draw per parameter costs seconds)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Losses with Keras's names, reductions and defaults, computed from logits where the model allows it.
 
-A loss is a hashable frozen dataclass, so a compiled program is keyed by it. ``rows`` gives one value a row of the
+A loss is a hashable frozen dataclass, so a compiled program is keyed by it. ``rows`` gives one value per row of the
 batch; training sums ``sample_weight × rows`` and divides by the number of rows (Keras's ``sum_over_batch_size``).
 One file because each loss is a few lines beside what they share.
 """
@@ -57,7 +57,7 @@ class Loss:
         return False
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        """One value a row; ``logits`` says that ``out`` is what the last activation would have been given."""
+        """One value per row; ``logits`` says that ``out`` is what the last activation would have been given."""
         raise NotImplementedError
 
     def check(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
@@ -72,7 +72,7 @@ class Loss:
         return jnp.mean(self.each(y_true, y_pred))
 
     def each(self, y_true: Any, y_pred: Any) -> Array:
-        """One value a row, for labels and outputs of any array library.
+        """One value per row, for labels and outputs of any array library.
 
         Raises:
             ValueError: labels whose shape does not fit the outputs' (never broadcast against them).
@@ -289,7 +289,7 @@ class BinaryCrossentropy(_Crossentropy):
 
 @dataclass(frozen=True)
 class FunctionLoss(Loss):
-    """A plain function ``loss(y_true, y_pred)`` in JAX that gives one value a row (or any shape that starts so)."""
+    """A plain function ``loss(y_true, y_pred)`` in JAX that gives one value per row (or any shape that starts so)."""
 
     function: Callable[[Any, Any], Any]
 
@@ -300,7 +300,7 @@ class FunctionLoss(Loss):
         if values.shape[0] != out.shape[0]:
             raise ValueError(
                 f"the loss {getattr(self.function, '__name__', 'function')!r} gave shape {values.shape} for "
-                f"{out.shape[0]} rows; expected one value a row, or one number."
+                f"{out.shape[0]} rows; expected one value per row, or one number."
             )
         return _row_mean(values)
 
@@ -319,7 +319,7 @@ class FunctionLoss(Loss):
 
 
 def _rows_only(values: Array) -> Array:
-    """One value a row, where the output has axes between rows and classes."""
+    """One value per row, where the output has axes between rows and classes."""
     return values if values.ndim == 1 else _row_mean(values)
 
 
@@ -337,13 +337,13 @@ _CLASSES: dict[Any, Callable[..., Loss]] = {}
 
 
 def _function(cls: Callable[..., Loss]) -> Callable[..., Array]:
-    """Keras's lower-case form: a function of (y_true, y_pred) that gives one value a row."""
+    """Keras's lower-case form: a function of (y_true, y_pred) that gives one value per row."""
 
     def each(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Array:
         return cls(*args, **kwargs).each(y_true, y_pred)
 
     each.__name__ = identifiers.snake_case(cls.__name__)
-    each.__doc__ = f"`{cls.__name__}` as one value a row; takes its arguments after (y_true, y_pred)."
+    each.__doc__ = f"`{cls.__name__}` as one value per row; takes its arguments after (y_true, y_pred)."
     _CLASSES[each] = cls
     return each
 

@@ -1,4 +1,4 @@
-"""Metrics: one number a row, averaged over all rows of an epoch inside the compiled program.
+"""Metrics: one number per row, averaged over all rows of an epoch inside the compiled program.
 
 ``"accuracy"`` becomes the binary, sparse or categorical one by the shape of the labels and of the output, by Keras's
 rule, whatever the loss (docs/decisions/071). Any loss, by name or object, is a metric as well. Metrics are not weighted
@@ -42,7 +42,7 @@ _TAKEN = ("loss", "data_loss", "penalty")
 
 @dataclass(frozen=True)
 class Metric:
-    """A named value a row; hashable, so that equal models share one compiled program.
+    """A named value per row; hashable, so that equal models share one compiled program.
 
     A subclass implements ``values`` and, where labels are not shaped like the output, ``expected_labels``. ``on_logits``
     says that it may be given what the last activation would have been given.
@@ -61,7 +61,7 @@ class Metric:
             raise ValueError(f"a metric cannot be named {self.name!r}: History already has that key. Rename it.")
 
     def values(self, y: Array, out: Array, logits: bool) -> Array:
-        """One value a row, or one an entry."""
+        """One value per row, or one per entry."""
         raise NotImplementedError
 
     def expected_labels(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -69,7 +69,7 @@ class Metric:
         return shape
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        """One value a row.
+        """One value per row.
 
         Raises:
             ValueError: labels that are laid out otherwise; comparing them would broadcast into nonsense.
@@ -175,7 +175,7 @@ class _LossMetric(Metric):
 
 @dataclass(frozen=True)
 class _FunctionMetric(Metric):
-    """A plain function of (labels, outputs) that gives one value a row, or one number."""
+    """A plain function of (labels, outputs) that gives one value per row, or one number."""
 
     function: Callable[[Array, Array], Any]
 
@@ -183,7 +183,7 @@ class _FunctionMetric(Metric):
         values = jnp.asarray(self.function(y, out))
         if values.ndim and values.shape[0] != out.shape[0]:
             raise ValueError(
-                f"metric {self.name!r} gave shape {values.shape} for {out.shape[0]} rows; expected one value a row, or "
+                f"metric {self.name!r} gave shape {values.shape} for {out.shape[0]} rows; expected one value per row, or "
                 f"one number."
             )
         return jnp.broadcast_to(values, (out.shape[0],)) if values.ndim == 0 else values

@@ -76,7 +76,7 @@ class Optimizer(Term):
         ema_momentum: the average's memory, in [0, 1).
         ema_overwrite_frequency: also put it in their place every so many steps.
         gradient_accumulation_steps: average the gradients of this many batches for one step; prox, projection and
-            averages act once a step, never once a batch.
+            averages act once per step, never once per batch.
     """
 
     weight_decay: float | None = number(None, check=errors.not_negative, optional=True)

@@ -540,7 +540,7 @@ def test_slope_by_groups_at_the_ends_and_refused() -> None:
         OrderedL1([0.1, 0.2])
     with pytest.raises(ValueError, match="from 0 to 1"):
         OrderedL1(0.1, ratio=1.5)
-    with pytest.raises(ValueError, match="one strength an entry"):
+    with pytest.raises(ValueError, match="one strength per entry"):
         OrderedL1([0.2, 0.1])(np.ones(3))
     with pytest.raises(ValueError, match="of one size"):
         OrderedL1(0.1, by="input", groups=[[0], [1, 2]])

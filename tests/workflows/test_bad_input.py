@@ -110,7 +110,7 @@ def test_rows(model, case) -> None:
 
 
 LABELS_REFUSED = {
-    "too few": ("categorical_crossentropy", Y[:5], ["has 5 rows, but x has 24", "one label a row"]),
+    "too few": ("categorical_crossentropy", Y[:5], ["has 5 rows, but x has 24", "one label per row"]),
     "class numbers for one-hot": ("categorical_crossentropy", NUMBERS, [r"\(24,\)", "sparse_categorical_crossentropy"]),
     "another width": ("categorical_crossentropy", np.eye(3)[NUMBERS], [r"\(24, 3\)", r"\(24, 2\)", "units"]),
     "several ones": ("categorical_crossentropy", np.ones((ROWS, 2)), ["row 0", "sum to 1", "binary_crossentropy"]),
@@ -133,7 +133,7 @@ LABELS_REFUSED = {
         [r"labels have shape \(24,\)", r"\(24, 2\)", "units of the last layer"],
     ),
     "beyond float32": ("mae", changed(Y, 0, 1e39), ["3.4e38"]),
-    "nothing": ("mse", None, ["one label a row"]),
+    "nothing": ("mse", None, ["one label per row"]),
 }
 
 
@@ -264,7 +264,7 @@ def test_an_optimizer_without_a_metric_is_fine_where_none_is_needed() -> None:
         ("sparse_categorical_accuracy", Y, "categorical_crossentropy", [r"\(8, 2\), expected \(8,\)", "'accuracy'"]),
         ("categorical_accuracy", NUMBERS, "sparse_categorical_crossentropy", [r"\(8,\), expected \(8, 2\)"]),
         ("mse", NUMBERS, "sparse_categorical_crossentropy", ["metric 'mse'", r"\(8,\)"]),
-        (lambda y, out: y[:3], Y, "categorical_crossentropy", ["8 rows", "one value a row"]),
+        (lambda y, out: y[:3], Y, "categorical_crossentropy", ["8 rows", "one value per row"]),
     ],
 )
 def test_a_metric_that_does_not_fit_the_labels(metric, y, loss, words) -> None:
@@ -288,7 +288,7 @@ def test_a_metric_cannot_take_the_name_of_a_loss() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (lambda y, out: out[:3], ["shape \\(3, 2\\)", "8 rows", "one value a row"]),
+        (lambda y, out: out[:3], ["shape \\(3, 2\\)", "8 rows", "one value per row"]),
         (lambda y, out: jnp.zeros((2,)), ["8 rows"]),
     ],
 )

@@ -139,7 +139,7 @@ class SparseGroupLasso(_Norms):
 class GroupMCP(Grouped):
     """Adds the minimax concave penalty of the groups' L2 norms: drops groups, and leaves large ones alone.
 
-    Exact with one step a group. With steps that differ within a group no exact map is known: the smallest
+    Exact with one step per group. With steps that differ within a group no exact map is known: the smallest
     serves for the whole group, with which the objective still descends.
 
     Args:
@@ -190,7 +190,7 @@ class GroupMCP(Grouped):
 class ExclusiveLasso(Grouped):
     """Adds ``strength`` times the groups' squared L1 norms: the weights of a group compete, few survive in each.
 
-    No ½. Its proximal map is exact in every metric: one threshold a group.
+    No ½. Its proximal map is exact in every metric: one threshold per group.
 
     Args:
         strength: ≥ 0. None means 0.01.

@@ -23,7 +23,7 @@ class OrderedL1(Grouped):
     """Adds the sorted L1 norm (SLOPE, OSCAR): larger weights pay more each, and correlated ones become equal.
 
     Σ λ_i·|w|_(i), the largest weight with the largest strength. Its proximal map sorts (slow on large JAX arrays:
-    XLA's sort takes a third of a second for 1e6 entries) and pools. It is exact with one step a group; with steps
+    XLA's sort takes a third of a second for 1e6 entries) and pools. It is exact with one step per group; with steps
     that differ no exact map is known, and the smallest serves for the whole group, with which the objective
     still descends.
 

@@ -22,7 +22,7 @@ class NuclearNorm(Regularizer):
     """Adds ``strength`` times the sum of the singular values: kernels of low rank.
 
     The matrix is (fan-in × units), a convolution's fan-in flattened. Its proximal map soft-thresholds the singular
-    values. It is exact with one step a matrix; with steps that differ no exact map is known, and the smallest
+    values. It is exact with one step per matrix; with steps that differ no exact map is known, and the smallest
     serves for the whole matrix, with which the objective still descends.
 
     Args:
@@ -61,7 +61,7 @@ class NuclearNorm(Regularizer):
 class SquaredSpectralNorm(Regularizer):
     """Adds ``strength`` times the square of the largest singular value: layers that do not amplify.
 
-    The matrix is (fan-in × units). Its proximal map cuts the largest singular values; exact with one step a matrix,
+    The matrix is (fan-in × units). Its proximal map cuts the largest singular values; exact with one step per matrix,
     otherwise the smallest step serves for the whole matrix.
 
     Args:

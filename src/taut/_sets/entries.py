@@ -1,4 +1,4 @@
-"""Constraints on single entries: signs, sizes, given values, and one value a ring."""
+"""Constraints on single entries: signs, sizes, given values, and one value per ring."""
 
 from __future__ import annotations
 

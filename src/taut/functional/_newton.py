@@ -1,4 +1,4 @@
-"""The scalar equations of groups in a diagonal metric: one unknown a group, a few Newton steps.
+"""The scalar equations of groups in a diagonal metric: one unknown per group, a few Newton steps.
 
 Each function is arranged so that Newton's steps from one side never pass the root, so only clipping makes a bracket necessary.
 """
@@ -46,7 +46,7 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
 
     def root(x: Array, s: Array, lam: Array) -> Array:
         norm = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
-        lam = lam + 0 * norm  # one a group: XLA would write a scalar out as a whole array before it sums
+        lam = lam + 0 * norm  # one per group: XLA would write a scalar out as a whole array before it sums
         ratio, _ = ratios(norm, x, s, lam)
         off = (1 / xp.sqrt(positive(xp, total(xp, ratio * ratio, axes))) - 1) * norm
         longest = largest(xp, s, axes) if s.ndim else s
@@ -103,7 +103,7 @@ def ball(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]
 
     def root(x: Array, s: Array, radius: Array) -> Array:
         norm = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
-        r = positive(xp, radius) + 0 * norm  # one a slice, as in `shrunk_norm`
+        r = positive(xp, radius) + 0 * norm  # one per slice, as in `shrunk_norm`
         outside = norm > r
 
         def finish(mu: Array) -> Array:

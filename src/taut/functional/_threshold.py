@@ -1,4 +1,4 @@
-"""One threshold a slice: the θ at which what is left above it adds up to a given amount.
+"""One threshold per slice: the θ at which what is left above it adds up to a given amount.
 
 The simplex and the L1 ball are this one equation, piecewise linear in θ. It is solved by search, not by
 sorting: XLA's sort takes 306 ms for 1e6 entries on a CPU, and one pass of a sum under one.
@@ -15,7 +15,7 @@ LIMIT = 60
 
 
 def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axes: tuple[int, ...]) -> Array:
-    """max(x − θs, 0) with the θ a slice for which it adds up to ``amount``; to rounding, zeros exact.
+    """max(x − θs, 0) with the θ per slice for which it adds up to ``amount``; to rounding, zeros exact.
 
     It is argmin_z Σ (z − x)²/(2s) over z ≥ 0, Σz = amount. The sum is convex and decreasing in θ, so Newton's
     step from *either* side ends at or below the root: from below it climbs (Michelot, 1986), and every
@@ -24,7 +24,7 @@ def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axe
     Args:
         x: weights in computing precision.
         s: the metric, shaped like ``x``, > 0; None for one step everywhere.
-        amount: > 0, a number a slice (0 gives zeros).
+        amount: > 0, a number per slice (0 gives zeros).
         axes: the axes that one slice spans.
     """
     y, weight, theta = _search(xp, x, s, amount, axes)

@@ -37,7 +37,7 @@ def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
     """Nearest point whose second differences along ``axis`` are at least 0, in any diagonal metric.
 
     Exact but for rounding where `ROUNDS` are enough; then knots that bend downwards are dropped, so that the result is
-    convex in any case. Each round solves an n × n system a line: made for lines of up to a hundred or so. Second
+    convex in any case. Each round solves an n × n system per line: made for lines of up to a hundred or so. Second
     differences are accepted as `bend` says.
 
     Args:

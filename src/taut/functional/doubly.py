@@ -18,7 +18,7 @@ def project_doubly_stochastic(w: Array, step: Number | None = None) -> Array:
     """Nearest doubly stochastic matrix over the last two axes, in any diagonal metric, to a tolerance.
 
     z = max(w − step·(θ_i + φ_j), 0), with a number for each row and column. Given the one the other is a
-    threshold a slice, so the two take turns (Dykstra's algorithm, in its dual form) until the sums are right to
+    threshold per slice, so the two take turns (Dykstra's algorithm, in its dual form) until the sums are right to
     16·eps, at most `ROUNDS` times: within about 1e-6 of the nearest where that is enough, as it is unless entries or
     steps differ a thousandfold; feasible always. The finish scales rows and columns in turn, which keeps zeros; what is then
     still not accepted is moved towards the matrix of equal entries, by no more than it needs. The derivative is

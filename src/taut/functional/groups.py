@@ -1,6 +1,6 @@
 """Penalties on groups of weights, with a group along axes, and their proximal maps in a diagonal metric.
 
-Each map has one unknown a group, found by Newton's method from below on a convex, decreasing, piecewise
+Each map has one unknown per group, found by Newton's method from below on a convex, decreasing, piecewise
 linear function, which its steps never pass; it ends at the root itself.
 """
 
@@ -38,7 +38,7 @@ def exclusive(w: Array, strength: Number, axes: Axes) -> Array:
 def shrink_exclusive(w: Array, step: Number, strength: Number, axes: Axes) -> Array:
     """The proximal map of `exclusive`: soft-thresholding by 2·step·strength·τ, τ the L1 norm of the result.
 
-    τ is the root of Σ (|w_i| − 2·step_i·strength·τ)₊ = τ, one a group.
+    τ is the root of Σ (|w_i| − 2·step_i·strength·τ)₊ = τ, one per group.
 
     Args:
         w: weights, any shape.
@@ -86,7 +86,7 @@ def largest_entries(w: Array, strength: Number, axes: Axes) -> Array:
 def clip_largest(w: Array, step: Number, strength: Number, axes: Axes) -> Array:
     """The proximal map of `largest_entries`: every entry of a group clipped into [−μ, μ].
 
-    μ is the root of Σ (|w_i| − μ)₊/step_i = strength, one a group, or 0 (and the group 0.0) if Σ |w_i|/step_i
+    μ is the root of Σ (|w_i| − μ)₊/step_i = strength, one per group, or 0 (and the group 0.0) if Σ |w_i|/step_i
     is no more than strength. In other words: what is taken off is the projection onto an L1 ball.
 
     Args:

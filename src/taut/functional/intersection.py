@@ -1,6 +1,6 @@
 """Nearest point of a box and balls together, where no closed form is known.
 
-A box and one kind of ball: one unknown a slice (`_newton.ball_in_box`). A box and balls over several sets of
+A box and one kind of ball: one unknown per slice (`_newton.ball_in_box`). A box and balls over several sets of
 axes: the same, turn by turn (`_multipliers`). Either ends in a feasible finish: box and balls all contain the
 point c = clip(0, low, high), or have no common point, so moving towards c goes inside for certain.
 """

@@ -1,6 +1,6 @@
 """Penalties on weights as matrices, (fan-in × units), through their singular values.
 
-Singular values know no metric but one step a matrix: with steps that differ, the smallest serves for all.
+Singular values know no metric but one step per matrix: with steps that differ, the smallest serves for all.
 The proximal maps have their exact first derivatives, at equal singular values too (`_spectral`).
 """
 

@@ -24,7 +24,7 @@ def ramp(xp: Namespace, strength: Number, ratio: Number, count: int, like: Array
     if given.ndim > 0:
         if tuple(given.shape) != (count,):
             raise ValueError(
-                f"An ordered L1 norm needs one strength an entry of a group: groups have {count} entries, and "
+                f"An ordered L1 norm needs one strength per entry of a group: groups have {count} entries, and "
                 f"strengths of shape {tuple(given.shape)} were given. Give that many, or one number and a ratio."
             )
         return xp.flip(given)
@@ -55,7 +55,7 @@ def shrink_ordered(w: Array, step: Number, strength: Number, ratio: Number = 0.5
 
     Args:
         w: weights, a group along the last axis.
-        step: > 0, a number or one a group (size 1 along the last axis).
+        step: > 0, a number or one per group (size 1 along the last axis).
         strength: λ_1 ≥ 0, or all λ, largest first.
         ratio: of the smallest λ to the largest.
 

@@ -64,7 +64,7 @@ def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
     """Nearest point to ``w`` whose L2 norm over ``axes`` is at most ``radius``.
 
     Euclidean: w·min(1, radius/‖w‖). With a step for each entry: z_i = w_i/(1 + μ·step_i), with the one
-    μ ≥ 0 a slice for which ‖z‖ = radius, followed by the Euclidean projection so that the bound is exact.
+    μ ≥ 0 per slice for which ‖z‖ = radius, followed by the Euclidean projection so that the bound is exact.
 
     Args:
         w: weights, any shape.

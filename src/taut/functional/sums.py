@@ -67,7 +67,7 @@ def sum_error(
 def project_simplex(w: Array, amount: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
     """Nearest point whose entries are ≥ 0 and add up to ``amount`` over ``axes``.
 
-    z_i = max(w_i − θ·step_i, 0) with one θ a slice, in any diagonal metric.
+    z_i = max(w_i − θ·step_i, 0) with one θ per slice, in any diagonal metric.
 
     Args:
         w: weights, any shape.
@@ -198,7 +198,7 @@ def half_space_violation(w: Array, a: Array, b: Number, axes: tuple[int, ...]) -
 
 
 def project_l1_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
-    """Nearest point with Σ|w| ≤ ``radius`` over ``axes``: soft-thresholding by θ·step_i, one θ a slice.
+    """Nearest point with Σ|w| ≤ ``radius`` over ``axes``: soft-thresholding by θ·step_i, one θ per slice.
 
     Entries below the threshold become 0.0, exactly.
 

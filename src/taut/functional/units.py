@@ -18,7 +18,7 @@ __all__ = ["Part", "by_input", "join", "part"]
 class Part:
     """What one parameter gives to the units of its layer.
 
-    ``fan_in`` are the axes that run over one unit's weights; none of them for a bias, which gives one weight a unit.
+    ``fan_in`` are the axes that run over one unit's weights; none of them for a bias, which gives one weight per unit.
     """
 
     path: str

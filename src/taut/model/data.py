@@ -140,7 +140,7 @@ def inputs(
             f"rows of shape {row_shape} (given: {array.shape}, expected: {_rows_of(row_shape)})."
         )
     if 0 in array.shape:
-        raise ValueError(f"{what}: has shape {array.shape}, expected at least one value a row.")
+        raise ValueError(f"{what}: has shape {array.shape}, expected at least one value per row.")
     _check_finite(array, what, names)
     if integers and array.dtype.kind in "iu":
         _check_whole(array, what, names, table, layer)
@@ -176,7 +176,7 @@ def labels(y: Any, loss: Loss, output_shape: tuple[int, ...], rows: int, *, what
         array = array[:, 0]  # a frame of one column is a column of labels
     if array.ndim == 0 or len(array) != rows:
         raise ValueError(
-            f"{what}: has {0 if array.ndim == 0 else len(array)} rows, but x has {rows}; expected one label a row."
+            f"{what}: has {0 if array.ndim == 0 else len(array)} rows, but x has {rows}; expected one label per row."
         )
     _check_finite(array, what, names)
     try:
@@ -198,7 +198,7 @@ def row_weights(weights: Any, rows: int, *, what: str = "sample_weight") -> np.n
     array, _ = _to_numpy(weights, what)
     array = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array
     if array.shape != (rows,):
-        raise ValueError(f"{what}: has shape {array.shape}, expected {(rows,)}: one weight a row.")
+        raise ValueError(f"{what}: has shape {array.shape}, expected {(rows,)}: one weight per row.")
     _check_finite(array, what)
     if (array < 0).any():
         raise ValueError(f"{what}: row {int((array < 0).argmax())} is {array.min()}, expected weights ≥ 0.")
@@ -206,7 +206,7 @@ def row_weights(weights: Any, rows: int, *, what: str = "sample_weight") -> np.n
 
 
 def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np.ndarray:
-    """``{class number: weight}`` as one weight a row; a class that is not named weighs 1, as in Keras.
+    """``{class number: weight}`` as one weight per row; a class that is not named weighs 1, as in Keras.
 
     "balanced" is scikit-learn's: rows / (classes × rows of the class), of the classes that there are.
 
@@ -229,7 +229,7 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
     if y.size != numbers.size * (y.shape[-1] if one_hot else 1) or not np.all(each):
         raise ValueError(
             f"class_weight: the labels (shape {y.shape}) are not one class a row, so a row has no class to be weighted by. "
-            f"Give sample_weight, one weight a row."
+            f"Give sample_weight, one weight per row."
         )
     if one_hot:
         classes = y.shape[1]

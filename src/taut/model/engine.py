@@ -90,7 +90,7 @@ class Numbers(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Rows: inputs, labels and (or None) one weight a row; in numpy on the host, or on the device."""
+    """Rows: inputs, labels and (or None) one weight per row; in numpy on the host, or on the device."""
 
     x: Any
     y: Any

@@ -15,11 +15,11 @@ class History:
     """The record of one ``fit``.
 
     Attributes:
-        history: lists with one value an epoch: ``loss`` (with all penalties), ``data_loss``, ``penalty``, the metrics,
+        history: lists with one value per epoch: ``loss`` (with all penalties), ``data_loss``, ``penalty``, the metrics,
             and their ``val_`` twins.
         epoch: the numbers of the epochs.
         seed: what the order of the rows was drawn from.
-        params: epochs, steps an epoch, batch size.
+        params: epochs, steps per epoch, batch size.
         settled: what ``settle`` did, where it was asked for.
     """
 

@@ -37,7 +37,7 @@ class Programs:
     """The compiled programs of one model that run its user's own code.
 
     Attributes:
-        pace: seconds a step, by program.
+        pace: seconds per step, by program.
         structures: of layers that hold a user's code, by what they are made from.
     """
 

@@ -454,11 +454,11 @@ class Sequential:
 
         Args:
             x: (rows, ...) numbers: numpy, JAX, PyTorch, lists, pandas or polars.
-            y: one label a row, as the loss takes them.
-            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too. More than
+            y: one label per row, as the loss takes them.
+            batch_size: rows per step, 32 by default; the last batch of an epoch may be smaller and is trained too. More than
                 there are rows means all of them, as in Keras.
             epochs: passes over the data.
-            verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
+            verbose: 0 silent, 1 a progress bar, 2 one line per epoch, "auto" a bar on a terminal and lines elsewhere.
             validation_split: the fraction of the *last* rows that is held out.
             validation_data: (x, y) or (x, y, sample_weight), measured after each epoch.
             shuffle: whether each epoch visits the rows in a new order.
@@ -804,7 +804,7 @@ class Sequential:
         Args:
             path: the file, such as "report.html".
             x: rows of data; the inputs' contributions are then what they do to the first layer, in its units.
-            feature_names: one name an input.
+            feature_names: one name per input.
             image: (height, width), if the inputs are the pixels of an image.
             title: the heading.
 

@@ -81,7 +81,7 @@ def slice_term(term: Any, where: str, shape: tuple[int, ...], kept: Kept, fan_in
 def _slice_array(
     term: Any, field: str, value: np.ndarray, where: str, shape: tuple[int, ...], kept: Kept, fan_in: FanIn
 ) -> np.ndarray:
-    """An array that broadcasts to a parameter, cut along the axes in which it has a value an entry."""
+    """An array that broadcasts to a parameter, cut along the axes in which it has a value per entry."""
     if type(term).__name__ == "HalfSpace" and field == "a" and value.ndim != len(shape):
         axes = resolve(term.axis, fan_in, shape)  # the shape of one unit's incoming weights
         return value[np.ix_(*(kept[a] for a in axes))]

@@ -236,7 +236,7 @@ class Trainer:
             raise NonFiniteError(f"{message}{kept} {cause}", run.epoch + 1, run.stop, ())
 
 
-_pace: dict[Program, float] = {}  # seconds a step, by program; what a fit learns serves the next
+_pace: dict[Program, float] = {}  # seconds per step, by program; what a fit learns serves the next
 
 
 def _paces(job: Job) -> dict[Program, float]:

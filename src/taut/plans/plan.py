@@ -155,7 +155,7 @@ class Plan:
     # --- the audit ----------------------------------------------------------------------------------------------------
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The audit as a table: the names of its columns, then a row a parameter, unit or activity."""
+        """The audit as a table: the names of its columns, then a row per parameter, unit or activity."""
         return audit.rows(self.acting, self.activities)
 
     @property
