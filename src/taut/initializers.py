@@ -55,10 +55,10 @@ _TRUNCATED_STDDEV = 0.87962566103423978
 
 @dataclass(frozen=True)
 class Initializer:
-    """Draws a float32 array. ``seed`` (where there is one) makes the draw its own, apart from the model's seed.
+    """Draws a float32 array. With a ``seed`` (if the class has one) the values do not depend on the model's seed.
 
     Raises:
-        ValueError: a number that is not finite, a negative ``stddev`` or ``scale``, a seed that is no integer ≥ 0.
+        ValueError: a number that is not finite, a negative ``stddev`` or ``scale``, a seed that is not an integer ≥ 0.
     """
 
     def __post_init__(self) -> None:
@@ -151,7 +151,7 @@ def _truncated(shape: Shape, generator: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TruncatedNormal(Initializer):
-    """Normal with ``mean`` and ``stddev``, nothing beyond two ``stddev``."""
+    """Normal with ``mean`` and ``stddev``; values more than two ``stddev`` from the mean are drawn again."""
 
     mean: float = 0.0
     stddev: float = 0.05
@@ -200,7 +200,7 @@ class VarianceScaling(Initializer):
 
 
 def _scaling(name: str, scale: float, mode: str, distribution: str) -> type[Initializer]:
-    """Keras's named cases of variance scaling, each a class with a ``seed`` alone."""
+    """Keras's named cases of variance scaling, each a class whose only argument is ``seed``."""
 
     @dataclass(frozen=True)
     class Named(Initializer):
@@ -267,7 +267,8 @@ for _class in (
 
 
 def get(identifier: Any) -> Initializer | None:
-    """An initializer from its name, its config, itself, or a function of ``(shape, numpy.random.Generator)``.
+    """An initializer from its name, its config, an initializer object, or a function of ``(shape,
+    numpy.random.Generator)``.
 
     >>> get("he_normal")
     HeNormal(seed=None)
@@ -289,5 +290,5 @@ def serialize(initializer: Initializer) -> Any:
 
 
 def deserialize(config: dict[str, Any]) -> Any:
-    """The initializer that a dict describes. Only registered classes are made."""
+    """The initializer that a dict describes. Only registered classes are created."""
     return identifiers.deserialize("initializer", config)

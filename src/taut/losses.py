@@ -1,8 +1,8 @@
 """Losses with Keras's names, reductions and defaults, computed from logits where the model allows it.
 
-A loss is a hashable frozen dataclass, so a compiled program is keyed by it. ``rows`` gives one value per row of the
+A loss is a hashable frozen dataclass: compiled programs are cached by it. ``rows`` gives one value per row of the
 batch; training sums ``sample_weight × rows`` and divides by the number of rows (Keras's ``sum_over_batch_size``).
-One file because each loss is a few lines beside what they share.
+One file because each loss is a few lines on top of what they share.
 """
 
 from __future__ import annotations
@@ -57,15 +57,17 @@ class Loss:
         return False
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        """One value per row; ``logits`` says that ``out`` is what the last activation would have been given."""
+        """One value per row; ``logits`` says that ``out`` is the input of the last activation."""
         raise NotImplementedError
 
     def check(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
-        """The labels in the shape and type that ``rows`` takes; an error that names the row where they do not fit."""
+        """The labels in the shape and type that ``rows`` takes; raises an error that names the first row that does not
+        fit.
+        """
         raise NotImplementedError
 
     def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
-        """A cheaper loss and labels with the same values, where ``y`` allows it."""
+        """A cheaper loss and labels that give the same values, if ``y`` allows it."""
         return None
 
     def __call__(self, y_true: Any, y_pred: Any) -> Array:
@@ -75,7 +77,7 @@ class Loss:
         """One value per row, for labels and outputs of any array library.
 
         Raises:
-            ValueError: labels whose shape does not fit the outputs' (never broadcast against them).
+            ValueError: labels whose shape does not fit the shape of the outputs (they are not broadcast).
         """
         y, out = jnp.asarray(y_true), jnp.asarray(y_pred)
         expected = self.expected_labels(out.shape)
@@ -88,7 +90,7 @@ class Loss:
         return self.rows(y, out, self.from_logits)
 
     def expected_labels(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the labels of outputs of ``shape``."""
+        """The shape that labels must have for outputs of ``shape``."""
         return shape
 
     def get_config(self) -> dict[str, Any]:
@@ -96,7 +98,7 @@ class Loss:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
-        # Keras's configs also carry a name and a reduction, which are not ours to choose.
+        # Keras's configs also contain a name and a reduction, which taut does not have.
         known = {f.name for f in dataclasses.fields(cls)}
         return cls(**{k: v for k, v in config.items() if k in known})
 
@@ -110,7 +112,7 @@ def _row_mean(values: Array) -> Array:
 
 
 def _same_shape(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Labels of the output's shape; a single output may come without its last axis, as Keras allows."""
+    """Labels of the output's shape; for a single output the last axis may be missing, as in Keras."""
     if y.dtype.kind not in "fiub":
         raise ValueError(f"labels have dtype {y.dtype}, expected numbers for the loss {_name(loss)!r}.")
     if y.ndim == len(shape) and shape[-1] == 1:
@@ -289,7 +291,9 @@ class BinaryCrossentropy(_Crossentropy):
 
 @dataclass(frozen=True)
 class FunctionLoss(Loss):
-    """A plain function ``loss(y_true, y_pred)`` in JAX that gives one value per row (or any shape that starts so)."""
+    """A plain function ``loss(y_true, y_pred)`` in JAX that gives one value per row (or an array whose first axis is
+    the rows).
+    """
 
     function: Callable[[Any, Any], Any]
 
@@ -314,12 +318,13 @@ class FunctionLoss(Loss):
     def get_config(self) -> dict[str, Any]:
         raise ValueError(
             f"the loss {getattr(self.function, '__name__', 'function')!r} is a plain function, which a model file "
-            f"cannot name: a file holds no code. Call compile with a loss by name before saving, or compile after loading."
+            "cannot store, because a file contains no code. Compile with the name of a loss before saving, or "
+            "compile after loading."
         )
 
 
 def _rows_only(values: Array) -> Array:
-    """One value per row, where the output has axes between rows and classes."""
+    """One value per row, if the output has axes between rows and classes."""
     return values if values.ndim == 1 else _row_mean(values)
 
 
@@ -356,7 +361,7 @@ binary_crossentropy = _function(BinaryCrossentropy)
 
 
 def get(identifier: Any) -> Any:
-    """A loss from its name ("mse", "categorical_crossentropy", ...), its config, itself, or a plain function.
+    """A loss from its name ("mse", "categorical_crossentropy", ...), its config, a loss object, or a plain function.
 
     >>> get(mse)
     MeanSquaredError()
@@ -375,5 +380,5 @@ def serialize(loss: Loss) -> Any:
 
 
 def deserialize(config: dict[str, Any]) -> Any:
-    """The loss that a dict describes, taut's or Keras's. Only registered classes are made."""
+    """The loss that a dict describes, in taut's or Keras's form. Only registered classes are created."""
     return identifiers.deserialize("loss", config)

@@ -108,7 +108,9 @@ def group_axes(axes: Axes, by: str) -> tuple[int, ...]:
         raise ValueError(f"by={by!r}, expected 'unit', 'input' or 'filter'.")
     if is_vector(axes):
         if by != "unit":
-            raise ValueError(f"by={by!r}: an array with the axes '{show(axes)}' has one weight per unit, and no inputs.")
+            raise ValueError(
+                f"by={by!r}: an array with the axes '{show(axes)}' has one weight per unit, and no inputs."
+            )
         return ()
     chosen = {
         "unit": set(unit_axes(axes)),
