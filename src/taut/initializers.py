@@ -162,9 +162,9 @@ class TruncatedNormal(Initializer):
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included, as Keras has them.
+    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included, as in Keras.
 
-    Of a layer's own array ``taut.layouts.of(layer)[name].fans`` are right whatever its axes.
+    For an array of a layer, ``taut.layouts.of(layer)[name].fans`` is right for any order of axes.
     """
     return layouts.fans("window* in out" if len(shape) > 1 else "out*", shape)
 

@@ -79,8 +79,8 @@ class Optimizer(Term):
         use_ema: keep a moving average of the *projected* weights, which replaces the weights when ``fit`` ends.
         ema_momentum: the decay rate of the average, in [0, 1).
         ema_overwrite_frequency: also replace the weights by the average every this many steps.
-        gradient_accumulation_steps: average the gradients of this many batches for one step; prox, projection and
-            averages act once per step, never once per batch.
+        gradient_accumulation_steps: average the gradients of this many batches for one step. Proximal steps,
+            projections and averages are applied once per step, not once per batch.
     """
 
     weight_decay: float | None = number(None, check=errors.not_negative, optional=True)
