@@ -1,4 +1,4 @@
-"""A layer's terms: where they are kept, what may be given, and which names are refused because a term was meant."""
+"""A layer's terms: where they are stored, what is accepted, and which misspelt names raise an error."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ UNIT = ("unit_regularizer", "unit_constraint")
 class Terms:
     """A layer's initializers, regularizers, constraints and seeds, by argument name.
 
-    Any two compare equal: none of them says anything about the shape of a program, so that a module's static structure
-    (which keys compiled programs) is the same whatever the strengths and seeds are. The plan is where terms act.
+    Any two objects compare equal: terms do not change the shape of a program, so the static structure of a module, by
+    which compiled programs are cached, is the same for all strengths and seeds. Terms act through the plan.
 
     Attributes:
         by_name: the terms.
-        built_for: the shape of one row of input, where a model built a layer that another module holds.
-        models: the models that the layer is part of, which a late term is told to.
+        built_for: the shape of one row of input, if the layer is inside another module and was built by a model.
+        models: the models that contain the layer; they are told about a term that is set later.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Terms:
         return hash(Terms)
 
     def copied(self) -> Terms:
-        """The same for another layer, which is part of no model yet."""
+        """A copy for another layer, which is not part of a model yet."""
         own = Terms()
         own.by_name, own.built_for = dict(self.by_name), self.built_for
         return own
@@ -53,10 +53,11 @@ class Terms:
 
 
 def term(kind: str, value: Any) -> Any:
-    """A regularizer or a constraint from whatever names one, a regularizer's mode included.
+    """A regularizer (with or without a mode) or a constraint, from an object, a name, a config or a function.
 
     Raises:
-        TypeError: a term of the other kind, which, being callable, would pass for a plain function.
+        TypeError: a term of the other kind, which would otherwise be treated as a plain function because it is
+            callable.
     """
     value = identifiers.from_keras(value) or value
     other = Regularizer | Acting if kind == "constraint" else constraints.Constraint
@@ -82,12 +83,12 @@ def is_term_argument(name: str) -> bool:
 
 
 def check_name(layer: Any, name: str, value: Any, arguments: Collection[str]) -> None:
-    """Refuse an attribute whose name is almost that of a term: it would be kept and do nothing.
+    """Raise for an attribute whose name is close to the name of a term: it would be stored and do nothing.
 
     Args:
-        layer: which does not have the attribute yet.
+        layer: the layer, which does not have the attribute yet.
         name, value: the attribute.
-        arguments: of the layer's constructor, the names.
+        arguments: the names of the constructor's arguments.
 
     Raises:
         AttributeError: with the right name.
@@ -106,7 +107,7 @@ def check_name(layer: Any, name: str, value: Any, arguments: Collection[str]) ->
         raise AttributeError(f"{kind} has no {name}: {_has(kind, known)}")
     if best is not None and ratio[best] >= (CLOSE_TERM if own and is_term else CLOSE):
         raise AttributeError(
-            f"{kind}.{name} = {errors.shown(value)}: {kind} has no {name!r}, so that it would do nothing. Did you mean "
+            f"{kind}.{name} = {errors.shown(value)}: {kind} has no {name!r}, so it would have no effect. Did you mean "
             f"{best!r}? {_has(kind, known)}"
         )
 
@@ -116,35 +117,38 @@ def _has(kind: str, known: Collection[str]) -> str:
     return f"the terms of {kind} are {', '.join(terms)}."
 
 
-# Arguments that Keras's layers have and taut's do not: the values that change nothing, and the way out of the others.
+# Arguments that Keras's layers have and taut's do not: the values that change nothing, and what to do for other values.
 _KERAS: dict[str, tuple[tuple[Any, ...], str]] = {
     "dtype": ((None, "float32"), "taut trains in float32 throughout; leave it out"),
     "autocast": ((None, True, False), ""),
-    "batch_size": ((None,), "fit, evaluate and predict take the batch size; leave it out"),
-    "batch_shape": ((None,), "write the shape of one row, without the batch axis: shape=(10,)"),
-    "batch_input_shape": ((None,), "write the shape of one row, without the batch axis: input_shape=(10,)"),
+    "batch_size": ((None,), "the batch size is an argument of fit, evaluate and predict; leave it out"),
+    "batch_shape": ((None,), "give the shape of one row, without the batch axis: shape=(10,)"),
+    "batch_input_shape": ((None,), "give the shape of one row, without the batch axis: input_shape=(10,)"),
     "weights": ((None,), "build the model first, then model.set_weights([...])"),
-    "lora_rank": ((None,), "there is no LoRA here; constraints.LowRank keeps a whole kernel at a low rank"),
-    "lora_alpha": ((None,), "there is no LoRA here; leave it out"),
-    "quantization_config": ((None,), "weights are float32; model.export writes ONNX, which other tools quantize"),
-    "sparse": ((None, False), "arrays are dense here; hand in x.toarray()"),
-    "ragged": ((None, False), "rows are of one length here; pad them"),
+    "lora_rank": ((None,), "taut has no LoRA; constraints.LowRank keeps a whole kernel at a low rank"),
+    "lora_alpha": ((None,), "taut has no LoRA; leave it out"),
+    "quantization_config": (
+        (None,),
+        "weights are float32; model.export writes an ONNX file, which other tools can quantize",
+    ),
+    "sparse": ((None, False), "arrays must be dense; use x.toarray()"),
+    "ragged": ((None, False), "all rows must have the same length; pad them"),
     "tensor": ((None,), "models are stacks of layers: taut.Sequential([taut.layers.Input((10,)), ...])"),
-    "optional": ((False,), "a model has one input, which is always there; leave it out"),
-    "noise_shape": ((None,), "every entry is dropped on its own; leave it out"),
-    "data_format": ((None, "channels_last"), "the channels are the last axis here; transpose the data once"),
+    "optional": ((False,), "a model has one input, which is always required; leave it out"),
+    "noise_shape": ((None,), "every entry is dropped independently; leave it out"),
+    "data_format": ((None, "channels_last"), "channels must be the last axis; transpose the data once"),
 }
 
 
 def refuse_keras_arguments(layer: str, given: dict[str, Any]) -> dict[str, Any]:
-    """``given`` without the arguments of Keras's that change nothing at the value given.
+    """``given`` without those Keras arguments that change nothing for the given value.
 
     Raises:
-        TypeError: one that would change something, with the way out.
+        TypeError: an argument that would change something, with what to do instead.
     """
     for name, (neutral, way_out) in _KERAS.items():
         if name in given and not any(given[name] is v or given[name] == v for v in neutral):
             raise TypeError(
-                f"{layer}: {name}={errors.shown(given[name])}, an argument of Keras that taut lacks: {way_out}."
+                f"{layer}: {name}={errors.shown(given[name])}, an argument of Keras that taut does not have: {way_out}."
             )
     return {name: value for name, value in given.items() if name not in _KERAS}
