@@ -81,7 +81,7 @@ ROWS_REFUSED = {
     "NaN in pandas": (FRAME.assign(height=changed(X[:, 1], 3, NAN)), ["column 'height', row 3 is nan"]),
     "NA in pandas": (
         FRAME.assign(age=pd.array([1, None] * 12, dtype="Int64")),
-        ["column 'age', row 1 is <NA>", "fill in what is missing"],
+        ["column 'age', row 1 is <NA>", "fill in missing values"],
     ),
     "null in polars": (pl.DataFrame({"a": [1.0, None], "b": [1, 2], "c": [1, 2]}), ["column 'a', row 1 is nan"]),
     "masked": (np.ma.masked_greater(X, 2.5), [r"column 0, row \d+ is nan"]),
@@ -91,7 +91,7 @@ ROWS_REFUSED = {
     "dates": (FRAME.assign(age=pd.Timestamp("2026-01-01")), ["column 'age' has type datetime64", "expected numbers"]),
     "text in lists": ([[1, 2, "x"]], ["dtype <U", "real numbers"]),
     "an object": (np.array([[1, {}, 2]], dtype=object), [r"column 1, row 0 is \{\}", "expected a number"]),
-    "ragged": ([[1, 2, 3], [1, 2]], ["cannot be made an array", "rows of equal length"]),
+    "ragged": ([[1, 2, 3], [1, 2]], ["cannot be converted to an array", "rows of equal length"]),
     "complex": (X.astype(complex), ["complex", "real numbers"]),
     "beyond float32": (changed(X, (0, 0), 1e39), ["3.4e38", "scale the data"]),
     "sparse": (scipy.sparse.csr_matrix(X), ["sparse matrix", r"x\.toarray\(\)"]),

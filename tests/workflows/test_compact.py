@@ -92,7 +92,7 @@ def test_a_second_time_there_is_nothing_to_drop(tmp_path: Any) -> None:
     small = compact(large)
     again = compact(small)
     assert not again.compaction.changed
-    assert str(again.compaction) == "nothing to drop: no input and no unit can go"
+    assert str(again.compaction) == "nothing to remove: every input and every unit has an effect"
     assert shapes(again) == shapes(small)
     assert_equal(again, large)
     small.save(tmp_path / "small.taut")
@@ -439,7 +439,7 @@ def test_a_state_that_cannot_be_cut_begins_anew_and_says_so() -> None:
     prepared = large.optimizer.prepared()
     large._state = transforms.layout(prepared, large.params), transforms.init(prepared, large.plan, large.params)
     small = compact(large)
-    assert "its state cannot be cut, so training starts it anew" in str(small.compaction)
+    assert "its state cannot be made smaller, so training starts with a new state" in str(small.compaction)
     assert small._state is None
 
 

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, one line per epoch elsewhere."""
+"""A progress bar on a terminal, otherwise one line per epoch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Progress:
     """Reports a training run.
 
     Args:
-        verbose: 0 silent, 1 a bar, 2 one line per epoch, "auto" a bar on a terminal (or notebook) and lines elsewhere.
+        verbose: 0 silent, 1 a bar, 2 one line per epoch; "auto" is a bar on a terminal (or notebook) and lines
+            otherwise.
     """
 
     def __init__(self, verbose: Any, epochs: int) -> None:
