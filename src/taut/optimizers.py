@@ -93,7 +93,7 @@ class Optimizer(Term):
     gradient_accumulation_steps: int | None = None
 
     kind: ClassVar[str] = "optimizer"
-    #: the metric is a moving average, so it fades between an entry's gradients
+    #: the scaling is a moving average, so it decays while a weight gets no gradient
     forgets: ClassVar[bool] = False
     #: each entry is updated by itself, so that small parameters can be kept as one vector
     elementwise: ClassVar[bool] = True

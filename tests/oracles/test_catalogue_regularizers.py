@@ -443,7 +443,7 @@ def test_what_is_no_matrix_is_refused() -> None:
     for term in (NuclearNorm(0.1), SquaredSpectralNorm(0.1), SquaredOrthogonal(0.1)):
         with pytest.raises(ValueError, match="only one of them"):
             term(np.ones(3))
-        with pytest.raises(ValueError, match="blocks do not divide"):
+        with pytest.raises(ValueError, match="cannot be divided into"):
             type(term)(0.1, blocks=2)(np.ones((4, 3)))
         with pytest.raises(ValueError, match="at least 1"):
             type(term)(0.1, blocks=0)

@@ -170,8 +170,8 @@ ARGUMENTS_REFUSED = {
     "too few weights": ({"sample_weight": np.ones(3)}, [r"sample_weight: has shape \(3,\)", r"\(24,\)"]),
     "negative weight": ({"sample_weight": changed(np.ones(24), 4, -1)}, ["sample_weight: row 4 is -1", "≥ 0"]),
     "NaN weight": ({"sample_weight": changed(np.ones(24), 4, NAN)}, ["sample_weight: row 4 is nan"]),
-    "a class that there is not": ({"class_weight": {2: 1.0}}, ["class_weight: 2 is no class", "0 … 1"]),
-    "a class by name": ({"class_weight": {"a": 1.0}}, ["'a' is no class"]),
+    "a class that there is not": ({"class_weight": {2: 1.0}}, ["class_weight: 2 is not a class", "0 … 1"]),
+    "a class by name": ({"class_weight": {"a": 1.0}}, ["'a' is not a class"]),
     "negative class weight": ({"class_weight": {0: -1}}, ["0: -1", "≥ 0"]),
 }
 

@@ -196,7 +196,7 @@ class Copied(Mapped):
         (lambda: Hidden(built=True), "layer 'hidden'.* a layer is called that the model cannot see"),
         (Idle, "layer 'idle/idle' has kernel_regularizer=.*never built, because nothing calls it"),
         (Mapped, "mapped/inner has an activity_regularizer, but is called inside a JAX transformation"),
-        (Copied, "copied/inner has an activity_regularizer, but its output is not seen"),
+        (Copied, "copied/inner has an activity_regularizer, but the model cannot record its output"),
         (Unbuilt, "Dense has no weights yet and is called inside a JAX transformation"),
     ],
 )

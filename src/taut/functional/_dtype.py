@@ -1,8 +1,7 @@
 """Which array library, which precision.
 
 Half precision is promoted to float32, computed, and cast back; norms are taken in the widest float that
-the library has. Nothing here imports JAX or PyTorch: a library that has not been imported cannot have
-made the array in hand.
+the library has. Nothing here imports JAX or PyTorch: if a library is not imported, the array cannot come from it.
 """
 
 from __future__ import annotations
@@ -144,7 +143,7 @@ def number(xp: Namespace, value: Number, like: Array) -> Array:
 
 
 def beside(w: Array) -> dict[str, Any]:
-    """The ``device=`` for a new array next to ``w``: PyTorch's business alone (a JAX tracer has none)."""
+    """The ``device=`` for a new array next to ``w``: only needed for PyTorch (a JAX tracer has no device)."""
     return {"device": w.device} if is_torch(w) else {}
 
 

@@ -1,4 +1,4 @@
-"""The scalar equations of groups in a diagonal metric: one unknown per group, a few Newton steps.
+"""The scalar equations of groups with a step size per weight: one unknown per group, a few Newton steps.
 
 Each function is arranged so that Newton's steps from one side never pass the root, so only clipping makes a bracket necessary.
 """

@@ -1,8 +1,8 @@
-"""Norms of units, measured so that every array library comes to the same verdict.
+"""Norms of units, computed so that every array library comes to the same decision.
 
 The law of norms (design.md): a norm is the root of a *plain* sum of squares in the widest float there is
-(numpy's and PyTorch's float32 ``vector_norm(axis=0)`` is off by 2e-4 at a million rows), and whoever
-moves a slice leaves the margin ``kappa`` that a second measurement, in another library, may use up.
+(numpy's and PyTorch's float32 ``vector_norm(axis=0)`` is off by 2e-4 at a million rows), and a projection that moves a
+slice leaves the margin ``kappa`` for the rounding of a second computation in another library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Penalties that are differentiated with the loss: smooth ones, and those that activities are given."""
+"""Penalties that are differentiated with the loss: smooth ones, and penalties on activities."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def shrink_huber(w: Array, step: Number, strength: Number, delta: Number) -> Arr
 
 
 def hoyer_square(w: Array, strength: Number) -> Array:
-    """How spread out the weights are, whatever their scale: strength·(Σ|w|)²/Σw², between 1 and their number.
+    """How spread out the weights are, independent of their scale: strength·(Σ|w|)²/Σw², between 1 and their number.
 
     Zero weights give 0, with gradient 0.
 
@@ -102,7 +102,7 @@ def kl_sparsity(a: Array, strength: Number, target: Number) -> Array:
 
 
 def entropy(p: Array, strength: Number) -> Array:
-    """How undecided probabilities are: −strength·Σ p log p, in nats, with 0·log 0 = 0.
+    """How uncertain probabilities are: −strength·Σ p log p, in nats, with 0·log 0 = 0.
 
     At p ≤ 0 an entry adds nothing and has gradient 0.
 

@@ -31,7 +31,7 @@ Axes = tuple[int, ...]
 class Shrinkage:
     """Σ l1|z| + l2 z² + Σ strength·‖z_g‖ for each (axes, strength) of ``groups``, a group spanning ``axes``.
 
-    None is a part that is not there, which costs nothing; 0.0 is a strength like any other.
+    None means that a part is absent, which costs nothing; 0.0 is an ordinary strength.
     """
 
     l1: Number | None = None
@@ -103,12 +103,12 @@ def why_not(shrinkage: Shrinkage, region: Region) -> str | None:
 
 
 def solve(w: Array, step: Number | None, shrinkage: Shrinkage | None, region: Region) -> Array:
-    """The minimiser in the module's formula, in ``w``'s dtype.
+    """The minimiser of the formula in the module's docstring, in ``w``'s dtype.
 
     Args:
         w: weights, any shape.
-        step: a number or shaped like ``w``; None for the Euclidean projection onto the region alone.
-        shrinkage: the penalty, or None for the projection alone. Without a step it cannot act.
+        step: a number or shaped like ``w``; None for the Euclidean projection onto the region only.
+        shrinkage: the penalty, or None for the projection only. It needs a step.
         region: the set.
 
     Raises:
@@ -201,7 +201,7 @@ def _check_centre(region: Region, shape: tuple[int, ...]) -> None:
                 raise ValueError(
                     f"No weights are feasible: {size} entries of size {least:g} or more have a norm of at least "
                     f"{least * math.sqrt(size):g}, above the largest norm allowed, {radius:g}. "
-                    f"Widen the bounds, or raise the norm."
+                    f"Widen the bounds, or increase the norm."
                 )
 
 

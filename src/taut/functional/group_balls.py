@@ -1,4 +1,4 @@
-"""The ball of Σ_g ‖w_g‖, the group lasso's penalty as a bound."""
+"""The ball of Σ_g ‖w_g‖: the group lasso's penalty as a constraint."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LIMIT = 80
 def project_group_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
     """Nearest point whose groups' L2 norms add up to at most ``radius``; whole groups become 0.0.
 
-    Euclidean: the norms are projected onto the L1 ball and every group is scaled to its new norm. In a metric: the
-    groups are shrunk as the group lasso shrinks them, with the one strength at which the norms add up.
+    Euclidean: the norms are projected onto the L1 ball and every group is scaled to its new norm. With a step size per
+    weight: the groups are shrunk as by the group lasso, with the strength at which the norms add up to the radius.
 
     Args:
         w: weights, any shape.
         radius: ≥ 0, a number.
         axes: the axes that one group spans; the sum is over all groups of the array.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     Reference: Sra (2011), Fast projections onto l1,q-norm balls for grouped feature selection.
 

@@ -2,7 +2,7 @@
 
 A box and one kind of ball: one unknown per slice (`_newton.ball_in_box`). A box and balls over several sets of
 axes: the same, turn by turn (`_multipliers`). Either ends in a feasible finish: box and balls all contain the
-point c = clip(0, low, high), or have no common point, so moving towards c goes inside for certain.
+point c = clip(0, low, high), or do not intersect, so moving towards c always leads inside.
 """
 
 from __future__ import annotations

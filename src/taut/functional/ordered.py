@@ -1,4 +1,4 @@
-"""The ordered L1 norm: the larger a weight among its group, the larger its strength."""
+"""The ordered L1 norm: in each group, larger weights get larger strengths."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def ordered_l1(w: Array, strength: Number, ratio: Number = 0.5) -> Array:
 
 
 def shrink_ordered(w: Array, step: Number, strength: Number, ratio: Number = 0.5) -> Array:
-    """The proximal map of `ordered_l1`: sorted, less step·λ, made monotone, cut at 0, and put back in place.
+    """The proximal map of `ordered_l1`: sort, subtract step·λ, make monotone, clip at 0, and restore the order.
 
     Args:
         w: weights, a group along the last axis.

@@ -1,4 +1,4 @@
-"""Proximal maps: the weights that trade a penalty against distance, exactly.
+"""Proximal maps: the exact minimisers of a penalty plus a squared distance.
 
     prox(w, step) = argmin_z  R(z) + Σ_i (z_i − w_i)² / (2 step_i)
 
@@ -80,7 +80,7 @@ def elastic_step(xp: Namespace, x: Array, step: Array, l1: Number | None, l2: Nu
 
 
 def shrink_groups(w: Array, step: Number, strength: Number, axes: tuple[int, ...]) -> Array:
-    """Shorten every group towards zero; a group too short to pay its penalty becomes zero, exactly.
+    """Shrink the norm of every group; a group with a small norm becomes exactly zero.
 
     The proximal map of strength·Σ_g ‖z_g‖. With one step for the whole group,
     z = w·max(1 − step·strength/‖w‖, 0). With a step for each entry, z_i = n·w_i/(n + strength·step_i),
@@ -92,7 +92,7 @@ def shrink_groups(w: Array, step: Number, strength: Number, axes: tuple[int, ...
         strength: ≥ 0.
         axes: the axes that one group spans.
 
-    Reference: Yuan & Lin (2006) for one step; the equation in a diagonal metric is its optimality condition.
+    Reference: Yuan & Lin (2006) for one step; the equation with a step size per weight is its optimality condition.
 
     >>> import numpy as np
     >>> shrink_groups(np.asarray([3.0, 4.0]), 1.0, 1.0, (0,))

@@ -1,4 +1,4 @@
-"""Kernels that look the same in every direction: one value for each ring around the centre."""
+"""Kernels that are the same in every direction: one value for each ring around the centre."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def project_rings(w: Array, axes: tuple[int, ...], step: Number | None = None) -
 
     Args:
         w: weights, of the same size along each of ``axes``.
-        axes: the axes of space.
-        step: the metric, a number or shaped like ``w``; > 0.
+        axes: the spatial axes.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_rings(np.asarray([[0.0, 1.0, 0.0], [1.0, 5.0, 1.0], [0.0, 1.0, 0.0]]), (0, 1))

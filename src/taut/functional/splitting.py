@@ -2,7 +2,7 @@
 
     argmin_z  Σ_k f_k(z) + Σ (z − w)²/(2 step)
 
-Each f_k is known by its proximal map alone (a set by its projection), in the per-entry metric. The loop is Douglas
+Each f_k is given by its proximal map (a set by its projection), with a step size per weight. The loop is Douglas
 and Rachford's splitting of the sum, with one copy of the weights for every f but the first, made faster by Anderson's
 extrapolation: where the active faces no longer change the map is a line's, and a few steps of it tell its fixed
 point. An extrapolated step that leaves a larger residual is taken back, so that the residual never grows by it.
@@ -27,9 +27,9 @@ MEMORY = 8
 FINISH = 40
 """Most rounds of the feasible finish in which zeros are held, and again as many in which they are not."""
 REACH = 1e3
-"""How far the loop's own metric may be from the given one."""
+"""How far the loop's own step sizes may be from the given ones."""
 AGAIN = 100
-"""Rounds after which the loop's own metric is chosen anew."""
+"""Rounds after which the loop's own step sizes are chosen again."""
 
 Act = Callable[[Array, Array], Array]
 
@@ -42,23 +42,24 @@ class Bound(NamedTuple):
 
 
 def tolerance(dtype: Any) -> float:
-    """The largest difference between the parts' answers, relative to the largest weight, at which the loop ends.
+    """The loop ends when the largest difference between the results of the parts, relative to the largest weight, is at
+    most this.
 
-    Four kappa: a projection that lands inside by kappa can do no better.
+    Four kappa: projections that end inside by kappa do not allow a smaller one.
     """
     return 4 * kappa(dtype)
 
 
 def minimise(xp: Namespace, w: Array, step: Number | None, acts: Sequence[Act]) -> tuple[Array, Array]:
-    """The minimiser by the first part's answer, and where any part's answer is 0; in the widest float.
+    """The minimiser (the result of the first part), and where the result of any part is 0; in the widest float.
 
     Args:
         w: weights.
         step: a number or shaped like ``w``; None is Euclidean. Entries of step 0 are given a tiny one.
         acts: the proximal map ``act(v, step)`` of each part, convex; two or more.
 
-    The parts agree to `tolerance` when `LIMIT` rounds are enough. The derivative is not followed through the rounds: it
-    is taken to be 1 for an entry that is not 0.
+    The parts agree to `tolerance` if `LIMIT` rounds are enough. The derivative does not go through the rounds: it is
+    set to 1 for an entry that is not 0.
 
     Reference: Lions & Mercier (1979); Walker & Ni, Anderson acceleration for fixed-point iterations (2011); Zhang,
     O'Donoghue & Boyd, Globally convergent type-I Anderson acceleration (2020), for taking steps back.

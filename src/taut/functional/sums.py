@@ -1,8 +1,8 @@
 """Sets given by sums: the simplex, a fixed sum, a half-space, doubly stochastic matrices, the L1 balls.
 
-A sum in floating point is never exactly 1: as for `UnitNorm`, a slice is *accepted* as it is when its sum is
-right to within ``kappa`` of the sum of its magnitudes (2·eps in half precision), and only then keeps its bits.
-A bound (≤) holds exactly, with the margin ``kappa`` for a slice that moved.
+A sum in floating point is never exactly 1: as for `UnitNorm`, a slice is *accepted*, and then not changed, if its sum
+is right within ``kappa`` of the sum of its magnitudes (2·eps in half precision). A bound (≤) holds exactly, with the
+margin ``kappa`` for a slice that was moved.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def sum_error(
 def project_simplex(w: Array, amount: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
     """Nearest point whose entries are ≥ 0 and add up to ``amount`` over ``axes``.
 
-    z_i = max(w_i − θ·step_i, 0) with one θ per slice, in any diagonal metric.
+    z_i = max(w_i − θ·step_i, 0) with one θ per slice and any step size per weight.
 
     Args:
         w: weights, any shape.
         amount: > 0, a number or broadcastable to the sums.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     Reference: Michelot (1986), A finite algorithm for finding the projection of a point onto the simplex.
 
@@ -115,7 +115,7 @@ def project_sum(w: Array, amount: Number, axes: tuple[int, ...], step: Number | 
         w: weights, any shape.
         amount: a number or broadcastable to the sums.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_sum(np.asarray([1.0, 2.0, 6.0]), 0.0, (0,))
@@ -154,7 +154,7 @@ def project_half_space(w: Array, a: Array, b: Number, axes: tuple[int, ...], ste
         a: the normal, broadcastable to ``w``; not zero.
         b: the offset, a number or broadcastable to the sums.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_half_space(np.asarray([3.0, 1.0]), np.asarray([1.0, 0.0]), 2.0, (0,)).round(4)
@@ -206,7 +206,7 @@ def project_l1_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
         w: weights, any shape.
         radius: ≥ 0, a number or broadcastable to the sums.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     Reference: Duchi et al. (2008), Efficient projections onto the l1-ball.
 

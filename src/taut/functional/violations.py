@@ -1,6 +1,7 @@
-"""How far weights are outside a set: the worst entry or unit; 0.0 for whatever a projection keeps or makes.
+"""How far weights are outside a set: the value for the worst entry or unit; 0.0 for every result of a projection.
 
-Norms and sums allow `disagreement` for that: whichever library or processor measured when the projection decided.
+For that, norms and sums allow `disagreement`, since another library or processor may have computed them in the
+projection.
 """
 
 from __future__ import annotations

@@ -370,9 +370,9 @@ class _Smaller:
                 if path in self.shifts:
                     raise _NoShift(path.rpartition("/")[0])
                 raise TermRefused(
-                    f"compact: {path}: {model.plan[path].constraint or 'a constraint on the unit'} does not hold for the "
-                    f"weights that are left, and projecting them would change the outputs. Take it away first, "
-                    f"model.attach({{{path!r}: None}}), or leave all terms behind with compact(model, training=False)."
+                    f"compact: {path}: {model.plan[path].constraint or 'a constraint on the unit'} does not hold "
+                    "for the remaining weights, and projecting them would change the outputs. Remove it first, "
+                    f"model.attach({{{path!r}: None}}), or leave out all terms with compact(model, training=False)."
                 )
         network.write(model.layers, structure, feasible)
         for before, after in self.made:  # random streams, batch statistics

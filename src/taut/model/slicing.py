@@ -40,8 +40,9 @@ class TermRefused(ValueError):
 
 def _refuse(where: str, term: Any, why: str) -> TermRefused:
     return TermRefused(
-        f"compact: {where}: {errors.shown(term)} cannot follow to fewer weights: it is about {why}. Take it away first, "
-        f"model.attach({{{where!r}: None}}), or leave all terms behind with compact(model, training=False)."
+        f"compact: {where}: {errors.shown(term)} cannot be applied to fewer weights: it is about {why}. Remove it "
+        "first, "
+        f"model.attach({{{where!r}: None}}), or leave out all terms with compact(model, training=False)."
     )
 
 
@@ -173,4 +174,6 @@ def same_penalty(term: Any, sliced: Any, where: str, w: np.ndarray, kept: Kept, 
     zeroed[inside] = w[inside]
     old, new = float(term(zeroed, fan_in=fan_in)), float(sliced(w[inside], fan_in=fan_in))
     if not math.isclose(old, new, rel_tol=1e-5, abs_tol=1e-9):
-        raise _refuse(where, term, f"all weights together: of those that stay it would make {new:.6g} of {old:.6g}")
+        raise _refuse(
+            where, term, f"all weights together: for the weights that stay the penalty would be {new:.6g} of {old:.6g}"
+        )
