@@ -70,9 +70,7 @@ class Parameter:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """An index for each matrix in the array (gates, heads, groups); one index for the whole array if there is only
-        one matrix.
-        """
+        """An index for each matrix in the array (gates, heads, groups); the whole array if there is only one."""
         return _derived.blocks(self.axes)
 
     @property
@@ -244,9 +242,7 @@ def fans(axes: str, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def main_fan_in(layer: Any) -> tuple[int, ...] | None:
-    """The fan-in of a layer's first array (kernel or table), also before the layer is built; None if it is not
-    known.
-    """
+    """The fan-in of a layer's first array (kernel or table), also before it is built; None if it is not known."""
     layout = of(layer)
     if layout:
         return next(iter(layout.values())).fan_in

@@ -233,7 +233,7 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
     each = np.abs(y.sum(axis=-1) - 1) < 1e-3 if one_hot else numbers == np.floor(numbers)
     if y.size != numbers.size * (y.shape[-1] if one_hot else 1) or not np.all(each):
         raise ValueError(
-            f"class_weight: the labels (shape {y.shape}) are not one class a row, so class weights cannot be "
+            f"class_weight: the labels (shape {y.shape}) are not one class per row, so class weights cannot be "
             "applied. Give sample_weight, one weight per row."
         )
     if one_hot:
