@@ -74,7 +74,7 @@ class Constraint(Term):
         return Region() if type(self) is Constraint else None
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
-        """What the set is made of, for weights of this shape, as `taut.functional.together` takes it."""
+        """The parts of the set for weights of this shape, in the form of `taut.functional.together`."""
         if type(self) is Constraint:  # the whole space
             return ()
 

@@ -35,7 +35,7 @@ def refuse_nan(term: Any, w: Any) -> None:
     """Raise if concrete weights contain NaN. Traced weights are not checked, and their NaN stays NaN.
 
     Raises:
-        ValueError: NaN in an array whose values can be looked at without waiting for a device.
+        ValueError: NaN in an array whose values can be read without waiting for a device.
     """
     found = where_nan(w)
     if found is not None:

@@ -57,7 +57,7 @@ class Regularizer(Term):
         return 0.0
 
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
-        """argmin_z R(z) + Σ (z − w)²/(2·step), like ``w``; ``step`` is a number or shaped like ``w``."""
+        """argmin_z R(z) + Σ (z − w)²/(2·step), shaped like ``w``; ``step`` is a number or shaped like ``w``."""
         parts = self.shrinkage(shape_of(w), fan_in)
         if parts is None:
             raise NotImplementedError(self.without_prox())
@@ -68,7 +68,7 @@ class Regularizer(Term):
         return None
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
-        """What the penalty is made of, for weights of this shape, as `taut.functional.together` takes it."""
+        """The parts of the penalty for weights of this shape, in the form of `taut.functional.together`."""
         prox = unchecked(self.prox)
         return (
             Part(

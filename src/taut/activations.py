@@ -113,10 +113,10 @@ def register(name: str, function: Activation, by_entry: bool = False) -> None:
             before it can be removed (`taut.compact`).
 
     Raises:
-        ValueError: the name is taken by another function.
+        ValueError: the name belongs to another function.
     """
     if ACTIVATIONS.setdefault(name, function) is not function:
-        raise ValueError(f"the activation name {name!r} is taken; choose another.")
+        raise ValueError(f"the activation name {name!r} is in use; choose another name.")
     if by_entry:
         _BY_ENTRY.add(name)
 

@@ -164,7 +164,8 @@ def _readable(cls: Any, config: Any) -> dict[str, Any]:
         cls.from_config(dict(written))
     except Exception as error:
         raise TypeError(
-            f"{cls.__name__}.get_config() gives {errors.shown(config)}, of which no {cls.__name__} can be made again: "
+            f"{cls.__name__}.get_config() gives {errors.shown(config)}, from which {cls.__name__} cannot be created "
+            "again: "
             f"{error}. It has to return the constructor's arguments."
         ) from error
     return written

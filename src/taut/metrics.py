@@ -285,7 +285,7 @@ def serialize(metric: Any) -> Any:
 
 
 def deserialize(config: Any) -> Any:
-    """What `serialize` described: a name, a loss or a metric. Only registered classes are made."""
+    """The metric that `serialize` described: a name, a loss or a metric. Only registered classes are created."""
     if isinstance(config, str):
         return config
     if config.get("class_name") == "Loss":

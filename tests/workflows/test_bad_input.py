@@ -188,11 +188,11 @@ def test_class_weight_needs_classes(model) -> None:
     )
     regression = taut.Sequential([layers.Dense(1, input_shape=(3,))])
     regression.compile("sgd", "mse")
-    with pytest.raises(ValueError, match=r"not one class a row.*sample_weight"):
+    with pytest.raises(ValueError, match=r"not one class per row.*sample_weight"):
         fit(regression, X, X[:, 0], class_weight={0: 2.0})
     several = net()
     several.compile("sgd", "binary_crossentropy")
-    with pytest.raises(ValueError, match="not one class a row"):
+    with pytest.raises(ValueError, match="not one class per row"):
         fit(several, X, np.ones((ROWS, 2)), class_weight={0: 2.0})
 
 

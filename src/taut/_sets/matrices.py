@@ -103,7 +103,7 @@ class SpectralNorm(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class NuclearBall(Constraint):
-    """Keeps the sum of a kernel's singular values at ``radius`` or below, which makes its rank low.
+    """Keeps the sum of a kernel's singular values at ``radius`` or below, which lowers its rank.
 
     A kernel with more than two axes is treated as the matrix (fan-in, units). The projection is Euclidean: with a step
     size for each weight none is known.

@@ -94,7 +94,7 @@ def why_not(shrinkage: Shrinkage, region: Region) -> str | None:
     if shrinkage.groups and region.boxed:
         return "a group penalty and bounds on entries other than NonNeg have no closed form together"
     if shrinkage.groups and region.norms and (list(region.norms) != list(shrinkage.groups) or not region.balls):
-        return "a group penalty goes with MaxNorm over the same groups only"
+        return "a group penalty can only be combined with MaxNorm over the same groups"
     if not region.balls and len(region.norms) > 1:
         return "norms bounded from below, over two sets of axes, make a set that is not convex"
     if not region.balls and region.boxed:

@@ -197,7 +197,7 @@ def encode(value: Any) -> Any:
             f"subclass of taut.initializers.Initializer and register it with taut.identifiers.register('initializer', "
             f"YourClass)."
         )
-    if isinstance(value, Acting):  # the mode beside the term: it is no part of the term's own config
+    if isinstance(value, Acting):  # the mode beside the term: it is not part of the term's own config
         return {**(identifiers.serialize(value.term) or {}), "mode": value.mode}
     return identifiers.serialize(value)
 
