@@ -229,7 +229,7 @@ class Intersection(Constraint):
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         shape = shape_of(w)
         parts = self.parts(shape, fan_in)
-        # Where the projection is Euclidean, it is so for all the sets together.
+        # If one projection is Euclidean, all sets are projected onto together with the Euclidean distance.
         z = together.solve(w, step if self.metric else None, parts)
         if self.region(shape, fan_in) is None:
             xp = namespace(w)

@@ -175,7 +175,7 @@ def _same(a: Any, b: Any) -> bool:
 
 def _hashable(value: Any) -> Any:
     if hasattr(value, "dtype"):
-        # As a list of numbers, so that L1(0.5) and L1(float32 array of 0.5), which are equal, hash alike.
+        # As a list of numbers, so that L1(0.5) and L1(float32 array of 0.5), which are equal, have the same hash.
         return _frozen(np.asarray(value).tolist())
     return _frozen(value)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from taut import _keras_words, errors, layouts
 
-# Where the classes of a kind register themselves. A fixed table: a dict from a file never chooses it.
+# The modules that register the classes of each kind. A fixed table, so that a dict from a file cannot choose one.
 _HOMES = {
     "regularizer": "taut.regularizers",
     "constraint": "taut.constraints",

@@ -49,7 +49,7 @@ if not TYPE_CHECKING:  # a type checker should see what is there
     __getattr__ = _keras_words.in_module(__name__, __all__, "initializer")
 
 Shape = tuple[int, ...]
-# The standard deviation of a normal truncated at ±2: Keras divides by it so that the variance comes out as asked.
+# The standard deviation of a normal truncated at ±2: Keras divides by it so that the variance is the requested one.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
@@ -86,7 +86,7 @@ class Initializer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
-        # Keras's configs also name axes, which are None but in layers that pack several matrices into one.
+        # Keras's configs also contain axes, which are None except in layers that pack several matrices into one.
         known = {f.name for f in fields(cls)}
         return cls(**{k: v for k, v in config.items() if k in known or v is not None})
 

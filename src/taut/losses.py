@@ -206,7 +206,8 @@ class CategoricalCrossentropy(_Crossentropy):
         return y
 
     def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
-        # One-hot labels are class numbers: an eighth of the bytes to gather, and no argmax of them for the accuracy.
+        # One-hot labels become class numbers: there are fewer bytes to gather, and the accuracy needs no argmax of
+        # them.
         if (
             self.label_smoothing
             or y.shape[-1] == 1
@@ -226,7 +227,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         return shape[:-1]
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        # A comparison with the class numbers fuses into the sum; a gather would be a kernel of its own.
+        # A comparison with the class numbers is fused with the sum; a gather would be a separate kernel.
         chosen = y[..., None] == jnp.arange(out.shape[-1], dtype=y.dtype)
         if logits or self.from_logits:
             return _rows_only(jax.nn.logsumexp(out, axis=-1) - jnp.sum(jnp.where(chosen, out, 0), axis=-1))

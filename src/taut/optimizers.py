@@ -259,7 +259,7 @@ class AdamW(Adam):
         epsilon: float = EPSILON,
         **others: Any,
     ) -> None:
-        # By hand, because Keras has weight_decay second here and among the last elsewhere.
+        # Written out, because Keras has weight_decay second here and among the last arguments elsewhere.
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **others)
 
 

@@ -18,7 +18,7 @@ if not TYPE_CHECKING:  # a type checker should see what is there
     __getattr__ = _keras_words.in_module(__name__, __all__, "util")
 
 _stream: np.random.Generator | None = None
-# Of `drawn_from`: seen by its own thread alone, so that what another one draws meanwhile is neither changed nor used up.
+# For `drawn_from`: thread-local, so that draws of another thread are not changed.
 _inner: ContextVar[np.random.Generator | None] = ContextVar("taut_inner_stream", default=None)
 
 

@@ -163,7 +163,7 @@ def _by_lists(
 ) -> Arrangement:
     shape = shape_of(w)
     unit = resolve(None, fan_in, shape)
-    # The axes along which the lists count: the entries, the units, or the inputs.
+    # The axes that the lists refer to: the entries, the units, or the inputs.
     along = {
         "entry": tuple(range(len(shape))),
         "unit": tuple(a for a in range(len(shape)) if a not in unit),

@@ -184,7 +184,7 @@ def narrow_bound(xp: Namespace, bound: Array, dtype: Any, upwards: bool) -> Arra
     # 0.6 to 1.2 spacings further, and at a power of two, where they are half as wide inwards, 1.2: rounded, that is the
     # next number in either case.
     further = 0.6 * xp.maximum(xp.abs(back) * eps(dtype), xp.full_like(back, smallest(dtype)))
-    # Chosen before it is rounded: beyond the highest number there is none.
+    # Selected before rounding, because there is no number above the highest one.
     beyond = back < bound if upwards else back > bound
     return xp.astype(xp.where(beyond, back + further if upwards else back - further, back), dtype)
 

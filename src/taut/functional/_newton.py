@@ -33,8 +33,9 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
     tiny = 2.0**-126 if x.dtype.itemsize == 4 else 2.0**-1022  # the smallest normal number
 
     def ratios(n: Array, x: Array, s: Array, lam: Array) -> tuple[Array, Array]:
-        # Guarded by group, not by entry: XLA sums what is made by arithmetic without writing it down first. And the
-        # product depends on n: what does not, XLA moves out of a loop, where a whole array is written for nothing.
+        # Guarded by group, not by entry: XLA can sum the result of arithmetic without writing it to memory. The
+        # product depends on n, because XLA moves anything else out of the loop and then writes a whole array that is
+        # not needed.
         reach = xp.where(n > 0, n, xp.full_like(n, tiny)) + s * (lam + 0 * n)
         return x / reach, reach
 
@@ -66,7 +67,7 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
             unbounded = (below <= 0) & ~dead & ~sure
 
             def by_entry(below: Array) -> Array:
-                # Large steps beside small ones (rare entries: lr/ε beside 0) leave τ no bound, and x/t would overflow.
+                # With both large and small steps (rare entries: lr/ε and 0) τ has no bound, and x/t would overflow.
                 over = xp.abs(x + 0 * below) - s * (lam + 0 * below)
                 over = largest(xp, xp.where(over > 0, over, xp.zeros_like(over)), axes)
                 return xp.where(unbounded, over, below)

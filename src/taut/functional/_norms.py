@@ -61,8 +61,8 @@ def _rescued(xp: Namespace, x: Array, plain: Array, axes: tuple[int, ...]) -> Ar
         low, high, shift = 2.0**-400, 2.0**500, 2.0**600
 
     def scaled(plain: Array) -> Array:
-        # What is made of ``x`` depends on ``plain`` from the first product on: XLA moves what does not out of the loop
-        # that `rarely` is, to be done always.
+        # Everything computed from ``x`` must depend on ``plain`` (the loop state): XLA moves anything else out of the
+        # loop in `rarely`, so that it would always be computed.
         none = xp.zeros_like(plain)
         factor = xp.where(plain < low, none + shift, xp.where(plain > high, none + 1 / shift, none))
         moved = x * factor
@@ -89,7 +89,7 @@ def _careful_total(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
         return total(xp, x, axes)
     kept = tuple(a for a in range(x.ndim) if a not in axes)
     flat = xp.reshape(xp.permute_dims(x, (*kept, *axes)), (*(x.shape[a] for a in kept), -1))
-    # The standard has no word for memory order, and a copy keeps the order of what it copies.
+    # The array API standard cannot express memory order, and a copy keeps the order of its source.
     flat = flat.contiguous() if is_torch(flat) else np.ascontiguousarray(flat)
     summed = xp.sum(flat, axis=-1)
     return xp.reshape(summed, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))

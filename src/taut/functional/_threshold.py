@@ -32,8 +32,8 @@ def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axe
     left = xp.where(rest <= 0, xp.zeros_like(rest), rest)  # NaN stays NaN
     if s is None:
         return left
-    # Where weights are more than 1/eps times the amount, θ·s rounds all of it away. What is left then is the
-    # highest entries' share, in proportion to their steps.
+    # If weights are more than 1/eps times the amount, the amount is lost in the rounding of θ·s. Then the highest
+    # entries share it, in proportion to their step sizes.
     height = constant(x) / constant(s)
     peak = xp.where(height >= largest(xp, height, axes), constant(s), xp.zeros_like(height))
     share = peak * (amount / positive(xp, total(xp, peak, axes)))
@@ -49,8 +49,8 @@ def _search(
     xp: Namespace, x: Array, s: Array | None, amount: Array, axes: tuple[int, ...]
 ) -> tuple[Array, Array, Array]:
     """x measured from somewhere, s, and θ measured from there too."""
-    # θ is measured from the highest entry: x − θ would otherwise lose what the amount is made of. Not in a
-    # metric, where the highest x/s may be a million times the others'.
+    # θ is measured from the highest entry, because x − θ would otherwise lose digits. Not with a step size per
+    # weight, where the highest x/s may be a million times larger than the others.
     y = x - constant(largest(xp, x, axes)) if s is None else x
     weight = xp.ones_like(y) if s is None else s
     fy, fs = constant(y), constant(weight)
@@ -66,7 +66,7 @@ def _search(
         return left, xp.where(slope > 0, theta + (left - t) / positive(xp, slope), theta)
 
     tiny = 2 * eps(x.dtype)
-    # All entries above water, or one of them holding everything: neither can overshoot.
+    # All entries above the threshold, or a single one: neither can overshoot.
     low = xp.maximum((total(xp, fy, axes) - t) / total(xp, fs, axes), largest(xp, (fy - t) / fs, axes))
 
     def body(state: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -29,7 +29,7 @@ def huber(w: Array, strength: Number, delta: Number) -> Array:
     x = widen(xp, real(xp, w))
     lam, d = number(xp, strength, x), number(xp, delta, x)
     a = size(xp, x)
-    # The square of what is used alone: of a large weight it would overflow, and reach the gradient.
+    # Only values that are used are squared: the square of a large weight would overflow and reach the gradient.
     b = xp.where(a < d, x, d)
     return xp.sum(lam * xp.where(a <= d, b * b / 2, d * (a - d / 2)))
 

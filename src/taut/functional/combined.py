@@ -147,7 +147,8 @@ def solve(w: Array, step: Number | None, shrinkage: Shrinkage | None, region: Re
         ball = project_l2_ball(u, radius, axes, s)
         if paid is u:
             return ball
-        # Where the group penalty leaves the ball, the ball binds and the penalty is a constant on its surface.
+        # If the result of the group penalty is outside the ball, the solution is on its surface, where the penalty is
+        # constant.
         norm = root_sum_squares(xp, paid, axes)
         return into_ball(xp, xp.where(norm <= number(xp, radius, norm), paid, ball), radius, axes)
     _check_centre(region, w.shape)

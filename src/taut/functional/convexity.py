@@ -62,7 +62,7 @@ def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
     s = xp.where(s > 0, s, xp.full_like(s, eps(s.dtype)))
     x, mass = xp.moveaxis(wide, axis, -1), xp.moveaxis(1 / s, axis, -1)  # (lines…, n)
     mass = mass / xp.max(mass, axis=-1, keepdims=True)
-    # Beyond the precision's own range the lightest entries would make the system singular.
+    # Outside the range of the precision, the entries with the smallest weight would make the system singular.
     mass = xp.where(mass > eps(mass.dtype), mass, xp.full_like(mass, eps(mass.dtype)))
     fx, fm = constant(x), constant(mass)
     place = xp.arange(n, **beside(w))
@@ -90,7 +90,7 @@ def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
         tries = xp.where(fewer, PATIENCE + 0 * tries, tries - 1)
         last = off & (place == xp.max(xp.where(off, place, 0 * place), axis=-1, keepdims=True))
         change = xp.where(tries >= 0, off, last)
-        # In the end only what bends is mended, which can only leave fewer knots.
+        # At the end only knots that bend downwards are removed, so that the number of knots decreases.
         change = xp.where(count < ROUNDS, change, bends)
         going = xp.any(xp.where(count < ROUNDS, off, bends))
         return knots ^ change, xp.where(fewer, many, fewest), tries, count + 1, going

@@ -171,6 +171,6 @@ def smallest_step(xp: Namespace, step: Array, axes: Axes) -> Array:
 
 
 def _polished(xp: Namespace, root: Array, move: Any, *given: Array) -> Array:
-    # `climb` ends when a step is small. Where many entries stop counting at about the same place, the step
-    # after it can still be as large.
+    # `climb` ends when a step is small. If many entries become zero at about the same point, the next step can still
+    # be as large.
     return root + move(root, *given)

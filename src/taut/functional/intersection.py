@@ -43,7 +43,7 @@ def nearest(xp: Namespace, w: Array, step: Number | None, bounds: Bounds, balls:
     low = xp.full_like(x, -xp.inf) if low is None else low + xp.zeros_like(x)
     high = xp.full_like(x, xp.inf) if high is None else high + xp.zeros_like(x)
     clipped = project_box(w, *bounds)
-    # Aimed a little inside, so that the finish finds nothing to do.
+    # The target is slightly inside, so that usually the finish changes nothing.
     aim = [(axes, positive(xp, number(xp, r, x)) * (1 - kappa(w.dtype) / 2)) for axes, r in balls]
     if len(balls) == 1:
         ((axes, radius),) = aim

@@ -44,7 +44,7 @@ def zero_where(w: Array, mask: Array) -> Array:
     """
     xp = namespace(w, mask)
     w = real(xp, w)
-    # A −0.0 is a zero and keeps its bits.
+    # −0.0 is a zero too, and is not changed.
     return xp.where(as_mask(xp, mask, w) & (w != 0), xp.zeros_like(w), w)
 
 

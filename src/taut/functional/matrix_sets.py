@@ -206,8 +206,8 @@ def project_symmetric(w: Array, sign: int, step: Number | None = None) -> Array:
     other = sign * xp.matrix_transpose(x)
     s = xp.ones_like(x) if step is None else number(xp, step, x) + xp.zeros_like(x)
     above, on = _upper(xp, x)
-    # Both entries of a pair are worked out from the same numbers in the same order, that above the diagonal
-    # first: a compiler that fuses a product into a sum would otherwise round one of them differently.
+    # Both entries of a pair are computed from the same numbers in the same order, the one above the diagonal first: a
+    # compiler that fuses a product and a sum would otherwise round one of them differently.
     first, second = xp.where(above, x, other), xp.where(above, other, x)
     if sign == -1:  # what is below the diagonal is minus what is above it
         first, second = xp.where(above, first, -first), xp.where(above, second, -second)

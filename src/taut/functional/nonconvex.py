@@ -167,7 +167,7 @@ def log_threshold(w: Array, step: Number, strength: Number, delta: Number) -> Ar
     a, t = size(xp, x), s * lam
     inside = a + d - 2 * xp.sqrt(positive(xp, t))
     root = xp.sqrt(positive(xp, inside)) * xp.sqrt(inside + 4 * xp.sqrt(positive(xp, t)))
-    # The two forms of one root: each adds where the other would cancel.
+    # Two forms of the same root: one adds where the other would lose digits by cancellation.
     z = xp.where(a >= d, (a - d + root) / 2, 2 * (a * d - t) / positive(xp, d - a + root))
     z = xp.where((inside > 0) & (z > 0), z, xp.zeros_like(z))
     if t.ndim == d.ndim == 0:

@@ -47,7 +47,7 @@ def project_monotone(w: Array, axis: int, step: Number | None = None) -> Array:
     start = xp.ones_like(fixed) > 0
     start, _ = while_(xp, size, lambda s: s[1], body, (start, xp.any(start)))
     z = _block_means(xp, x, weight, start)
-    # A compiler may round these means otherwise than those that the loop compared: no block may fall by that.
+    # A compiler may round these means differently from those in the loop: this must not make a block decrease.
     shift = 1
     while shift < size:
         before = xp.concat([z[..., :shift], z[..., : size - shift]], axis=-1)

@@ -42,7 +42,7 @@ def l2(w: Array, strength: Number = 1.0) -> Array:
     """
     xp = namespace(w, strength)
     x = widen(xp, real(xp, w))
-    # In this order no strength of 0 meets a square that has overflowed.
+    # In this order a strength of 0 is never multiplied by a square that has overflowed.
     return xp.sum(x * (x * number(xp, strength, x)))
 
 
@@ -91,7 +91,8 @@ def mutual_coherence(w: Array, factor: Number, rows: bool) -> Array:
     n = x.shape[0]
     if n < 2:
         return xp.sum(x * 0) * number(xp, factor, x)
-    # Brought to about length 1 first, with a constant: the derivative of x/‖x‖ of tiny rows is made of 1/‖x‖².
+    # Scaled to about length 1 by a constant first, because the derivative of x/‖x‖ contains 1/‖x‖², which is huge for
+    # tiny rows.
     x = x / constant(positive(xp, xp.astype(root_sum_squares(xp, x, (1,)), x.dtype)))
     norm = xp.astype(root_sum_squares(xp, x, (1,)), x.dtype)
     unit = x / xp.where(norm == 0, xp.ones_like(norm), norm)

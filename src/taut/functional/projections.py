@@ -50,7 +50,7 @@ def project_box(w: Array, low: Number | None = None, high: Number | None = None)
             f"Bounds from {low} to {high} hold no number of dtype {w.dtype}, whose neighbours are farther apart. Widen the "
             f"bounds, or keep these weights in float32."
         )
-    # Selected, not `clip`ped: -0.0 and NaN stay what they are, and numpy's bfloat16 breaks `clip`.
+    # Selected instead of `clip`: this keeps -0.0 and NaN, and `clip` fails for numpy's bfloat16.
     if low is not None:
         b = number(xp, low, x)
         w = xp.where(x < b, narrow_bound(xp, b, w.dtype, upwards=True), w)
@@ -84,7 +84,7 @@ def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
         if s.ndim > 0:
             norm = root_sum_squares(xp, w, axes)
             mu = _newton.ball(xp, x, s, number(xp, radius, x) * (1 - kappa(w.dtype) / 2), axes)
-            # Inside already, μ is −1/s or so, and z is not used.
+            # If the point is inside already, μ is about −1/s, and z is not used.
             z = narrow_inward(xp, x / (1 + xp.where(mu > 0, mu, xp.zeros_like(mu)) * s), w.dtype)
             w = xp.where(norm <= number(xp, radius, norm), w, z)
     return into_ball(xp, w, radius, axes)
@@ -179,7 +179,7 @@ def into_shell(
     aim = way * xp.where(norm < accept_low, aim_low, aim_high) + (1 - way) * norm
     if direction is None:
         direction = first(xp, w, axes)
-    # Of the smallest norms the quotient would overflow: such a slice is brought up first, by a power of two.
+    # For the smallest norms the quotient would overflow, so such a slice is first multiplied by a power of two.
     lift = xp.where(norm < 2.0**-60, xp.full_like(norm, 2.0**60), xp.ones_like(norm))
     scaled = xp.astype(w, norm.dtype) * lift * (aim / positive(xp, norm * lift))
     moved = xp.where(zero, xp.astype(direction, norm.dtype) * aim, scaled)

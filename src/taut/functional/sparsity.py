@@ -58,7 +58,7 @@ def keep_largest(w: Array, k: int, axes: tuple[int, ...]) -> Array:
         above = _count(xp, bits > middle, axes)
         many, exact = above > k, above == k
         here = excess(xp.astype(above, share.dtype))
-        # An end that stays where it is twice in a row counts half: the line then reaches past the root.
+        # An end that stays the same twice in a row counts half, so that the line goes past the root.
         over = xp.where(many, here, xp.where(last < 0, over / 2, over))
         under = xp.where(many, xp.where(last > 0, under / 2, under), here)
         low = xp.where(many | exact, middle, low)
@@ -77,7 +77,7 @@ def keep_largest(w: Array, k: int, axes: tuple[int, ...]) -> Array:
         return above | (level & (_order(xp, level, axes) <= room))
 
     kept = bits >= threshold
-    # Everything is kept where nothing is dropped but zeros.
+    # Everything is kept if only zeros would be removed.
     surplus = (threshold > 0) & (_count(xp, kept, axes) > k)
     kept = xp.where(surplus, rarely(xp, xp.any(surplus), first_ones, kept), kept)
     return xp.where(kept | (w == 0), w, xp.zeros_like(w))

@@ -103,13 +103,13 @@ def minimise(xp: Namespace, w: Array, step: Number | None, acts: Sequence[Act]) 
         length = _length(xp, rest)
         worse = ~(length <= best)  # only an extrapolated step can be: the plain one never lengthens the residual
         following = xp.where(worse, safe, ahead - _extrapolated(xp, moves, gains, rest, tiny))
-        # A step taken back is followed by the plain step it replaced, of which nothing is asked.
+        # A rejected step is followed by the plain step that it replaced, which is always accepted.
         best = xp.where(worse, xp.full_like(best, xp.inf), length)
         safe = xp.where(worse, safe, ahead)
         top = xp.maximum(xp.max(xp.abs(fx)), xp.max(xp.abs(z)))
         going = xp.max(xp.abs(apart)) > small * top
-        # Now and then in another metric: with the same multipliers, and nothing remembered. The first round is
-        # there to measure with.
+        # Sometimes the step sizes change: the multipliers are kept and the history is cleared. The first round is
+        # needed to measure.
         first = count == 0
         turn = first | (count % AGAIN == AGAIN - 1)
         pull = xp.where(first, (fx - others[-1]) / fs / extra, (root * ahead - z) / (root * root))
@@ -152,7 +152,7 @@ def finish(xp: Namespace, z: Array, dead: Array, bounds: Sequence[Bound]) -> Arr
         step = xp.where(held, light * xp.ones_like(wide), xp.ones_like(wide))
         for b in bounds:
             z = b.project(z, step if b.metric else None)
-            # What is held, and what was pooled with it, has moved by next to nothing.
+            # Entries that are held, and entries pooled with them, have hardly moved.
             size = xp.abs(z)
             speck = held if not b.metric else held & (size <= little) | xp.any(held) & (size <= least)
             z = xp.where(speck, xp.zeros_like(z), z)
@@ -173,7 +173,7 @@ def _extrapolated(xp: Namespace, moves: Array, gains: Array, rest: Array, tiny: 
     eye = xp.eye(MEMORY, dtype=m.dtype, **beside(m))
     right = m @ xp.reshape(rest, (-1, 1))
     gamma = xp.linalg.solve(gram + damp * eye, right)
-    # Of differences that hardly differ it would be made of rounding.
+    # If the differences are almost equal, the result would consist of rounding errors.
     gamma = xp.where(xp.sum(xp.abs(gamma)) <= 1e4, gamma, xp.zeros_like(gamma))
     return xp.reshape(xp.permute_dims(gamma, (1, 0)) @ xp.reshape(gains, (MEMORY, -1)), rest.shape)
 

@@ -172,8 +172,8 @@ def project_half_space(w: Array, a: Array, b: Number, axes: tuple[int, ...], ste
     top = number(xp, b, x)
     z = x
     for _ in range(2):
-        # Inside by kappa of what was added up, which a second measurement may use; twice that in half
-        # precision, where rounding the entries uses as much.
+        # Inside by kappa times the sum of magnitudes, which allows for a second computation of the sum; twice that in
+        # half precision, where rounding the entries needs as much.
         room = tolerance(w.dtype) * total(xp, xp.abs(z * normal), axes) + tolerance(w.dtype) * xp.abs(top)
         over = add_up(xp, z * normal, axes, w.dtype) - (top - room)
         z = z - share * xp.where(over > 0, over, xp.zeros_like(over))
@@ -226,7 +226,7 @@ def project_l1_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
     aim = number(xp, radius, got) * (1 - kappa(w.dtype))
     z = xp.astype(xp.astype(z, got.dtype) * (aim / positive(xp, got)), z.dtype)
     before = wide_total(xp, xp.abs(w), axes)
-    # No −0.0 among what was cut off.
+    # No −0.0 among the entries that become zero.
     z = xp.where(z == 0, xp.zeros_like(z), z)
     return xp.where(before <= number(xp, radius, before), w, narrow_inward(xp, z, w.dtype))
 

@@ -82,7 +82,7 @@ def _pieces(xp: Namespace, x: Array, mass: Array, rises: Array, start: Array) ->
     """At each entry, its piece's mean (weighted by mass), and how far a unit of strength moves it."""
     ends = xp.where(start[..., 1:], rises, xp.zeros_like(rises))
     none = xp.zeros_like(ends[..., :1])
-    # A rise pulls the piece before it up and the piece after it down.
+    # An increase between two pieces moves the first one up and the second one down.
     pull = xp.concat([ends, none], axis=-1) - xp.concat([none, ends], axis=-1)
     last = xp.concat([start[..., 1:], xp.ones_like(start[..., :1])], axis=-1)
     moment, total, force = _sums(xp, xp.stack([mass * x, mass, pull]), start, last)

@@ -48,7 +48,7 @@ def norms(w: Array, low: Number | None, high: Number, axes: tuple[int, ...]) -> 
         accept_low, accept_high, _, _ = norm_bounds(xp, bottom, top, w.dtype)
         outside = (norm < accept_low * (1 - slack)) | (norm > accept_high * (1 + slack))
         excess = xp.maximum(bottom - norm, norm - top)
-    # NaN is neither inside nor outside; it must not pass for feasible.
+    # NaN is neither inside nor outside; it must not count as feasible.
     return xp.astype(_worst(xp, xp.where(outside | (norm != norm), excess, zero)), widen(xp, w).dtype)
 
 

@@ -73,7 +73,8 @@ def term(kind: str, value: Any) -> Any:
 
 # --- names ------------------------------------------------------------------------------------------------------------
 
-# Of difflib's ratio: "kernel_regulariser" is 0.94 from its right name, "bias_regularizer" 0.76 from another's.
+# Limits for difflib's ratio: "kernel_regulariser" has 0.94 with the right name, "bias_regularizer" 0.76 with another
+# name.
 CLOSE = 0.85
 CLOSE_TERM = 0.6  # where the value is a term, so that one was certainly meant: "regularizer", "weight_constraint"
 

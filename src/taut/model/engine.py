@@ -149,8 +149,8 @@ def data_loss(program: Program, outputs: Outputs, batch: Data) -> Array:
 def metric_rows(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
     """The value of each metric for each row."""
     logits: Any = outputs.logits
-    # Logits of several outputs say which is the largest. A single one's need not be on the side of 0 that its output
-    # is of one half: a softmax of one output is always 1.
+    # With several outputs, the largest logit is the largest output. With one output, the sign of the logit need not
+    # tell whether the output is above one half: a softmax of one output is always 1.
     several = program.fused and outputs.out.shape[-1] > 1
     return tuple(
         m.rows(batch.y, logits, True) if several and m.on_logits else m.rows(batch.y, outputs.out)
@@ -237,8 +237,8 @@ def _finite(arrays: list[Array]) -> Array:
     return jnp.all(jnp.stack([jnp.isfinite(a).all() for a in arrays])) if arrays else jnp.ones((), bool)
 
 
-# The carry is not donated: its start is what a non-finite step goes back to, and the one copy a chunk costs is
-# nothing beside half a second of steps.
+# The carry is not donated: after a non-finite step, training goes back to its start. One copy per chunk costs nothing
+# compared with half a second of steps.
 run = Compiled(loop, 1)
 
 

@@ -495,7 +495,7 @@ class Sequential:
             validation = self._data(*_unpack(validation_data), prefix="validation_data ", row_shape=rows.shape[1:])
         elif validation_split:
             kept = adapt.split_off(validation_split, len(rows))
-            # Keras does not weight the held-out rows by class, but does by sample.
+            # Keras does not apply class weights to held-out rows, but does apply sample weights.
             held = None if sample_weight is None else adapt.row_weights(sample_weight, len(rows))[kept:]  # type: ignore[index]
             validation = Data(rows[kept:], targets[kept:], held)
             rows, targets, weight = rows[:kept], targets[:kept], None if weight is None else weight[:kept]
@@ -634,7 +634,7 @@ class Sequential:
         return loss, jax.device_put(data), jax.device_put(other)
 
     def _measure(self, program: Program, numbers: Numbers, params: Any, rest: Any, data: Data, batch: int) -> Totals:
-        # The size of a slice shows in activity penalties only, where it is the user's batch.
+        # The size of a slice only matters for activity penalties, where it is the user's batch size.
         size = min(batch if program.watched else EVALUATION_ROWS, len(data.x))
         totals = Totals(tuple(m.name for m in program.metrics))
         for start in range(0, len(data.x), size):
@@ -685,7 +685,7 @@ class Sequential:
         parts = []
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            # Rounded up to a power of two, so that any number of rows is served by a few programs.
+            # Rounded up to a power of two, so that a few programs are enough for any number of rows.
             padded = np.zeros((1 << (len(part) - 1).bit_length(), *part.shape[1:]), part.dtype)
             padded[: len(part)] = part
             parts.append(np.asarray(engine.predict(forward, params, rest, jax.device_put(padded)))[: len(part)])

@@ -186,8 +186,8 @@ class Trainer:
         return float(sums[0] + sums[1])  # with the epoch so far, which is finite
 
     def _fail(self, run: Stretch) -> None:
-        # Once a sum or a weight is not finite it stays so: the first bad step is found by bisection from the stretch's
-        # start, with the same program.
+        # A sum or a weight that is not finite stays so. The first bad step is found by bisection from the start of
+        # the stretch, with the same program.
         good, bad = run.start, run.stop
         while bad - good > 1:
             middle = (good + bad) // 2
