@@ -102,9 +102,7 @@ class Constraint(Term):
 
     @property
     def _undeclared(self) -> bool:
-        """Whether the class declares nothing about its set: a user's own class, written in Keras's way
-        (docs/decisions/075).
-        """
+        """Whether the class declares nothing about its set, like a class written for Keras (docs/decisions/075)."""
         own = not by_fields(type(self)) and type(self) is not Constraint
         return own and not any("convex" in vars(c) for c in type(self).__mro__ if c is not Constraint)
 

@@ -132,9 +132,7 @@ ARGUMENTS = {
 
 
 def way_out(kind: str) -> str:
-    """What to use instead of something of this kind that taut does not have, for the end of an error message; empty if
-    nothing is known.
-    """
+    """The end of an error message: what to use instead of something that taut does not have; empty if not known."""
     return f" {WAYS[kind]}" if kind in WAYS else ""
 
 

@@ -1,6 +1,4 @@
-"""Checks when a term is applied to weights: NaN in the weights, and numbers of the term that their precision cannot
-represent.
-"""
+"""Checks when a term is applied to weights: NaN, and numbers that the precision of the weights cannot represent."""
 
 from __future__ import annotations
 

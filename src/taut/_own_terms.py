@@ -13,8 +13,7 @@ from typing import Any
 
 
 def by_fields(cls: type[Any]) -> bool:
-    """Whether a term is fully described by its fields, as a dataclass is. Of a class written as in Keras only the
-    methods are known.
+    """Whether a term is fully described by its fields, as a dataclass is; not true of a class written for Keras.
 
     A subclass of a dataclass with a constructor of its own is of the second kind: it may hold anything.
     """

@@ -129,9 +129,7 @@ class Term:
 
 
 def unchecked(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A term's bound ``prox`` or ``__call__`` without the checks of the weights, for callers that have already made
-    them.
-    """
+    """A term's bound ``prox`` or ``__call__`` without the checks of the weights, for callers that did them."""
     plain = getattr(method, "__wrapped__", None)
     return method if plain is None else plain.__get__(method.__self__)  # type: ignore[attr-defined]
 

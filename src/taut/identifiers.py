@@ -1,5 +1,4 @@
-"""Conversion between names, objects and plain dicts, for terms, layers, optimizers and everything else that has a
-config.
+"""Conversion between names, objects and plain dicts, for everything that has a config: terms, layers, optimizers.
 
 Only registered classes are created; no module that a dict names is imported. Names are compared without case and
 underscores, so that "MaxNorm", "max_norm" and Keras 2's "maxnorm" mean the same.
@@ -95,8 +94,7 @@ def snake_case(name: str) -> str:
 
 
 def numbered(base: str, taken: dict[str, int]) -> str:
-    """``base``, or the first of base_1, base_2, ... that is not in use; ``taken`` stores the name and how far the
-    search went.
+    """``base``, or the first of base_1, base_2, ... that is not in ``taken``, which then stores it.
 
     So a thousand names take a thousand steps, not a thousand searches from the start.
 

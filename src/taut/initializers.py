@@ -267,8 +267,7 @@ for _class in (
 
 
 def get(identifier: Any) -> Initializer | None:
-    """An initializer from its name, its config, an initializer object, or a function of ``(shape,
-    numpy.random.Generator)``.
+    """An initializer from a name, a config, an initializer, or a function of ``(shape, numpy.random.Generator)``.
 
     >>> get("he_normal")
     HeNormal(seed=None)

@@ -61,9 +61,7 @@ class Loss:
         raise NotImplementedError
 
     def check(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
-        """The labels in the shape and type that ``rows`` takes; raises an error that names the first row that does not
-        fit.
-        """
+        """The labels in the form that ``rows`` takes; raises an error with the first row that does not fit."""
         raise NotImplementedError
 
     def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
@@ -292,9 +290,7 @@ class BinaryCrossentropy(_Crossentropy):
 
 @dataclass(frozen=True)
 class FunctionLoss(Loss):
-    """A plain function ``loss(y_true, y_pred)`` in JAX that gives one value per row (or an array whose first axis is
-    the rows).
-    """
+    """A plain function ``loss(y_true, y_pred)`` in JAX that returns one value (or more) per row."""
 
     function: Callable[[Any, Any], Any]
 

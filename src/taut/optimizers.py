@@ -123,9 +123,7 @@ class Optimizer(Term):
         return super().from_config({k: v for k, v in config.items() if k in known or (v and k != "name")})
 
     def prepared(self) -> Optimizer:
-        """The same optimizer in the form that a compiled program takes: float32 numbers, and None for a momentum of 0
-        (no buffer).
-        """
+        """The optimizer in the form that a program takes: float32 numbers, and None for a momentum of 0 (no buffer)."""
         plain = dataclasses.replace(self, momentum=None) if getattr(self, "momentum", None) == 0 else self
         return jax.tree.map(lambda n: np.asarray(n, np.float32), plain)
 
@@ -145,9 +143,7 @@ class Optimizer(Term):
         return None
 
     def size(self, state: Any, moment: Any) -> Any:
-        """The effective step size of weights with this ``moment``: a number, or an array shaped like it. ``state`` is
-        the one after the update.
-        """
+        """The effective step size, a number or shaped like ``moment``; ``state`` is the one after the update."""
         raise NotImplementedError
 
     def clip(self, gradients: dict[str, jax.Array]) -> dict[str, jax.Array]:

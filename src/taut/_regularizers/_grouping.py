@@ -146,9 +146,7 @@ def _by_blocks(xp: Namespace, name: str, block: Sequence[int], shape: tuple[int,
 
 
 def _unpacked(xp: Namespace, shape: tuple[int, ...], unpacked: tuple[int, ...], axes: tuple[int, ...]) -> Arrangement:
-    """Groups of a packed kernel (several gates or groups on one axis): whole axes after each gate or group has its own
-    axis.
-    """
+    """Groups of a packed kernel (several gates or groups on one axis): whole axes, after the axis is split."""
     return Arrangement(
         lambda x, _: xp.reshape(x, unpacked),
         lambda z: xp.reshape(z, shape),

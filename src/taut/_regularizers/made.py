@@ -19,9 +19,7 @@ from taut.functional.combined import Shrinkage
 
 
 def _mask(term: str, name: str, value: Any, default: Any = None) -> Any:
-    """The mask as numbers 0.0 and 1.0, since the leaves of a pytree that is differentiated and vectorised must be
-    numbers.
-    """
+    """The mask as numbers 0.0 and 1.0, since leaves of a pytree that is differentiated must be numbers."""
     if isinstance(value, list | tuple | np.ndarray | bool | np.bool_):
         value = np.asarray(value)
         if value.dtype.kind != "b" and not (value.dtype.kind in "iuf" and bool(np.all((value == 0) | (value == 1)))):

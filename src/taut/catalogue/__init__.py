@@ -14,8 +14,7 @@ ENTRIES: tuple[Entry, ...] = (*REGULARIZERS, *CONSTRAINTS)
 
 
 def find(name: str) -> tuple[Entry, ...]:
-    """The entries with this name, in any spelling that a layer accepts; two if it is both a regularizer and a
-    constraint.
+    """The entries with this name, in any spelling that a layer accepts; two if both kinds have it.
 
     >>> [entry.name for entry in find("max_norm")], find("nothing like it")
     (['MaxNorm'], ())

@@ -36,9 +36,7 @@ def while_(xp: Namespace, limit: int, unfinished: Callable[[S], Any], body: Call
 
 
 def _while_in_torch(limit: int, unfinished: Callable[[Any], Any], body: Callable[[Any], Any], state: Any) -> Any:
-    """`while_` for torch.compile, where a Python branch cannot depend on a tensor: the loop is one operator of the
-    graph.
-    """
+    """`while_` for torch.compile: one operator of the graph, since a Python loop cannot depend on a tensor."""
     import torch
     from torch._higher_order_ops import while_loop
 

@@ -83,8 +83,7 @@ def spectral_square(w: Array, strength: Number, axes: Axes, blocks: int = 1) -> 
 
 
 def shrink_spectral(w: Array, step: Number, strength: Number, axes: Axes, blocks: int = 1) -> Array:
-    """The proximal map of `spectral_square`: singular values reduced to at most μ, where Σ (σ − μ)₊ =
-    2·step·strength·μ.
+    """The proximal map of `spectral_square`: singular values clipped at μ, where Σ (σ − μ)₊ = 2·step·strength·μ.
 
     Args:
         w: weights of two axes or more.

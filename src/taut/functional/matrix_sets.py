@@ -94,8 +94,7 @@ def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...], block
 
 
 def project_nuclear_ball(w: Array, radius: Number, axes: tuple[int, ...], blocks: int = 1) -> Array:
-    """Nearest matrix whose singular values add up to at most ``radius``: all are reduced by the same number, to at
-    least 0.
+    """Nearest matrix whose singular values add up to at most ``radius``: all are soft-thresholded by one number.
 
     Args:
         w: weights; the matrix is (what ``axes`` span, the rest).

@@ -1,5 +1,4 @@
-"""Penalties that stop growing, or grow more and more slowly: they make weights sparse as L1 does, but shrink large
-weights less.
+"""Penalties that stop growing, or grow ever more slowly: sparse like L1, with less shrinkage of large weights.
 
 Each has a value and a proximal map, entry by entry. None is convex, so a long step makes the proximal
 objective itself non-convex, with one minimum at zero and one away from it; every map here returns the lower of

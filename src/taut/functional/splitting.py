@@ -42,8 +42,7 @@ class Bound(NamedTuple):
 
 
 def tolerance(dtype: Any) -> float:
-    """The loop ends when the largest difference between the results of the parts, relative to the largest weight, is at
-    most this.
+    """The loop ends at this difference between the results of the parts, relative to the largest weight.
 
     Four kappa: projections that end inside by kappa do not allow a smaller one.
     """

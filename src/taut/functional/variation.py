@@ -24,8 +24,7 @@ def total_variation(w: Array, strength: Number, axis: int) -> Array:
 
 
 def flatten_pieces(w: Array, step: Number, strength: Number, axis: int) -> Array:
-    """The proximal map of `total_variation`, with any step size per weight, computed by following the solution from
-    strength 0 upwards.
+    """The proximal map of `total_variation`, with any step size per weight, by following it from strength 0 upwards.
 
     As the strength grows, pieces move in straight lines and only ever join (a step size of 1/m stands for m equal
     entries, so this holds with a step size per weight too). Every round goes to the next joining in each line. There

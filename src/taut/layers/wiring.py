@@ -19,9 +19,7 @@ __all__ = ["Wiring", "wiring_of"]
 
 @dataclass(frozen=True)
 class Wiring:
-    """How features flow through one layer, and what each axis of its arrays counts: "in", "out", "out*4" for packed
-    gates, or None.
-    """
+    """How features flow through one layer; each axis counts "in", "out", "out*4" (for packed gates), or None."""
 
     flow: Flow
     axes: Mapping[str, tuple[str | None, ...]]

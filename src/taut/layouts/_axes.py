@@ -1,5 +1,4 @@
-"""What each axis of an array counts: a small notation, which is parsed once and then fitted to the shape of a real
-array.
+"""What each axis of an array counts: a small notation, parsed once and then fitted to the shape of an array.
 
 Axes are written in order, separated by spaces: ``"window* in (group:groups out)"``. An axis that combines several
 things is in brackets, the slowest first. ``gate:4`` says how many; ``group:groups`` takes the number from the module's
@@ -50,9 +49,7 @@ _FACTOR = re.compile(r"(?P<inner>in\.)?(?P<name>[\w+]+)(:(?P<size>[\w.]+))?(?P<m
 
 @dataclass(frozen=True)
 class Factor:
-    """One thing that an axis counts, and how many: a number, an attribute of the module, or None if it follows from the
-    shape.
-    """
+    """One thing that an axis counts, and how many: a number, an attribute of the module, or None (from the shape)."""
 
     name: str
     size: int | str | None = None

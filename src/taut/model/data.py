@@ -60,8 +60,7 @@ def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
 
 
 def no_numbers(data: Any, names: list[str] | None = None) -> str | None:
-    """Where ``data`` contains dates, durations or complex numbers, which numpy would silently convert to numbers;
-    otherwise None.
+    """Where ``data`` has dates, durations or complex numbers, which numpy would silently convert; otherwise None.
 
     Args:
         data: an array or a column, possibly of objects.
@@ -257,9 +256,7 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
 
 
 def split_off(fraction: Any, rows: int) -> int:
-    """The number of training rows when the last ``fraction`` is held out for validation (before shuffling, as in
-    Keras).
-    """
+    """The number of training rows if the last ``fraction`` is held out (before shuffling, as in Keras)."""
     if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction < 1:
         raise ValueError(f"validation_split={fraction!r}, expected a number in [0, 1).")
     kept = int(rows * (1 - fraction))

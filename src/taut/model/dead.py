@@ -139,9 +139,7 @@ def _unselected(stage: Stage, mask: Mask) -> Mask:
 
 
 def _agree(stage: Stage, dead: Dead, k: int, takes: bool) -> tuple[Mask, Mask]:
-    """The part of the removals on both sides of layer ``k`` that it allows; ``takes`` says that it may absorb
-    constants.
-    """
+    """The removals on both sides of layer ``k`` that it allows; ``takes`` says that it may absorb constants."""
     before, behind, wiring = dead.cut[k], dead.cut[k + 1], stage.wiring
     if wiring is None:
         return np.zeros_like(before), np.zeros_like(behind)

@@ -98,9 +98,7 @@ class Data(NamedTuple):
 
 
 class Order(NamedTuple):
-    """The row numbers of each batch of an epoch, int32: (steps, batch), and (1, fewer) for a smaller last batch, or
-    None.
-    """
+    """The row numbers of an epoch's batches, int32: (steps, batch), and (1, fewer) for a smaller last one, or None."""
 
     full: Any
     last: Any
@@ -165,9 +163,7 @@ def metric_values(program: Program, outputs: Outputs, batch: Data) -> tuple[Arra
 def objective(
     program: Program, plan: Plan, params: Params, frozen: Params, rest: Any, batch: Data, *, training: bool
 ) -> tuple[Array, tuple[Array, Array, Outputs]]:
-    """(the differentiated value, (data loss, its penalties, outputs)), with the penalties in mode "gradient" and of
-    activities only.
-    """
+    """(differentiated value, (data loss, its penalties, outputs)): penalties by gradient and of activities only."""
     outputs = apply(program.structure, {**frozen, **params}, rest, batch.x, training=training, want=program.watched)
     loss = data_loss(program, outputs, batch)
     penalty = plan.penalty(params, modes=("gradient",)) + plan.activity_penalty(outputs.layers)

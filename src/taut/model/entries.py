@@ -163,9 +163,7 @@ def _units(entries: Sequence[Entry]) -> dict[str, tuple[units.Part, ...]]:
 
 
 def unit_parts(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The paths of the layers' units, kernel and bias together ("dense/unit"), each with the paths of its
-    parameters.
-    """
+    """The paths of units, kernel and bias together ("dense/unit"), each with the paths of its parameters."""
     own = [e for e in entries(layers, structure, params, {}) if not e.parts]
     return {path: tuple(part.path for part in parts) for path, parts in _units(own).items()}
 
@@ -183,9 +181,9 @@ def targets(layers: Sequence[Any], structure: Structure, params: Mapping[str, An
 
 
 def look(layers: Sequence[Any]) -> list[Any] | None:
-    """Everything that a plan is made of, quickly: it is the same as long as all of this is (`same_look`).
+    """Everything that a plan depends on, collected quickly: while it is unchanged (`same_look`), so is the plan.
 
-    None where it cannot be seen quickly: with layers that are not taut's own, or that hold others.
+    None if that is not possible: with layers that are not taut's own, or that have inner layers.
     """
     found: list[Any] = []
     for layer in layers:

@@ -1,6 +1,4 @@
-"""Forked processes: if JAX was running before the fork, its threads are missing in the copy, which would wait for them
-forever.
-"""
+"""Forked processes: JAX's threads are not copied by a fork, and the new process would wait for them forever."""
 
 from __future__ import annotations
 

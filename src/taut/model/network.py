@@ -46,9 +46,7 @@ class Structure:
 
 
 def name_layers(layers: Sequence[Any]) -> tuple[str, ...]:
-    """A name for each layer: its own name, or its class name in snake case, numbered from the second one on as in
-    Keras.
-    """
+    """A name for each layer: its own, or its class name in snake case, numbered from the second on as in Keras."""
     names: dict[int, str] = {}  # of each layer, by identity: a shared layer is one set of weights, with one name
     taken: dict[str, int] = {}
     for layer in layers:
@@ -83,8 +81,7 @@ def output_shape(
     input_shape: Shape,
     visit: Callable[[Any, str, Shape], None] | None = None,
 ) -> Shape:
-    """The shape of one row of output for rows of ``input_shape``; ``visit`` is called with each layer and the shape of
-    its input.
+    """The shape of one row of output for rows of ``input_shape``; ``visit`` gets each layer and its input shape.
 
     Raises:
         ValueError: a layer that does not fit the output of the layer before it; the message names it.
@@ -205,8 +202,7 @@ _structures: dict[Any, Structure] = {}
 
 
 def _graph_in_mode(layers: list[Any], training: bool) -> Any:
-    """The structure of the layers in training or inference mode; frozen layers keep their batch statistics, as in
-    Keras.
+    """The structure of the layers in training or inference mode; frozen layers keep batch statistics, as in Keras.
 
     ``nnx.view`` is not used: it treats an ``Rngs`` as a module with a ``set_view`` and draws from it, so that reading a
     model changed its dropout; and it skips modules that only have the attributes.
@@ -299,9 +295,7 @@ def write(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]
 
 
 def gives_logits(layer: Any) -> bool:
-    """Whether the layer computes ``activation(before_activation(x))``; False for a subclass with another
-    ``__call__``.
-    """
+    """Whether the layer computes ``activation(before_activation(x))``: not a subclass with another ``__call__``."""
     for kind in type(layer).__mro__:
         if "before_activation" in vars(kind):
             return True

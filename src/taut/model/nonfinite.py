@@ -1,6 +1,4 @@
-"""The error for a loss or a weight that stops being finite, with the likely cause in the data, the weights or the
-terms.
-"""
+"""The error for a loss or a weight that stops being finite, with the likely cause in data, weights or terms."""
 
 from __future__ import annotations
 

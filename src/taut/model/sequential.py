@@ -335,8 +335,7 @@ class Sequential:
     def _feasible(
         self, structure: network.Structure, params: Mapping[str, Any], resting: bool = False
     ) -> dict[str, jax.Array]:
-        """The nearest parameters inside their constraints; computed by numpy, since XLA would first compile each
-        operation.
+        """The nearest parameters inside their constraints; by numpy, since XLA would first compile each operation.
 
         ``resting``: the weights have been projected before. A constraint that moves weights each time it is applied
         (MinMaxNorm(rate=0.5), a function that shrinks) then does nothing, so that saving does not change a model.
@@ -541,8 +540,7 @@ class Sequential:
         class_weight: Mapping[int, float] | str | None = None,
         validation_data: Any = None,
     ) -> Job:
-        """A training run before its first step: checked data, the arguments of the compiled program, a new optimizer
-        state.
+        """A training run before its first step: checked data, arguments of the program, a new optimizer state.
 
         For programs that train many copies of this model at once (taut.paths). The model is built if necessary and
         otherwise not changed. A ``batch_size`` of None means all rows.
@@ -789,9 +787,7 @@ class Sequential:
         export(self, path)
 
     def to_sparse(self) -> SparseModel:
-        """The model for prediction on the CPU without its zero weights: it uses SciPy's sparse matrices where they are
-        faster.
-        """
+        """The model for prediction on the CPU, with SciPy's sparse matrices where they are faster."""
         from taut.model.sparse import SparseModel
 
         return SparseModel(self)

@@ -64,9 +64,7 @@ class Job:
         return -(-self.steps // (self.optimizer.gradient_accumulation_steps or 1))
 
     def order(self, seed: int, epoch: int, shuffle: bool) -> Order:
-        """The batches of an epoch, in numpy, since a call copies them to the device in a tenth of the time of
-        ``device_put``.
-        """
+        """The batches of an epoch, in numpy: a call copies them to the device ten times faster than ``device_put``."""
         rows = epoch_order(self.rows, seed, epoch, shuffle)
         whole = self.rows // self.batch * self.batch
         last = rows[None, whole:] if whole < self.rows else None

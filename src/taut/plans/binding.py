@@ -83,9 +83,7 @@ def _remembered(entry: Entry, rule: str) -> Found:
 
 
 class _Unknowable(Exception):
-    """The effect of a term may change while the object stays the same: a user's code, or an array of another
-    library.
-    """
+    """The effect of a term may change while the object stays the same: user's code, or another library's array."""
 
 
 def _key(value: Any) -> Any:

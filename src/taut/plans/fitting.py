@@ -45,9 +45,7 @@ a model is built.
 
 
 def why_contradictory(entry: Entry) -> str | None:
-    """Why the constraints of a parameter cannot all hold; tested by a step in numpy, since a compiled step cannot raise
-    an error.
-    """
+    """Why the constraints of a parameter cannot all hold; tested in numpy, since compiled code cannot raise errors."""
     if not isinstance(entry.constraint, Intersection) or math.prod(entry.shape) > TRIED:
         return None
     w = np.random.default_rng(0).normal(size=entry.shape).astype(np.float32)
