@@ -15,7 +15,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from taut import errors
 
-__all__ = ["argument", "checked", "in_model", "in_module", "refuse", "way_out"]
+__all__ = ["argument", "checked", "in_model", "in_module", "refuse", "way_out", "without_neutral"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,9 +119,21 @@ ARGUMENTS = {
     "centered": "Use optax: compile(optax.rmsprop(1e-3, centered=True)).",
     "loss_scale_factor": "Leave it out: taut trains in float32, which needs no loss scaling.",
     "input_dim": "Give input_shape=(n,).",
-    "batch_input_shape": "Give input_shape, without the batch axis.",
-    "batch_shape": "Give the shape without the batch axis.",
+    "batch_input_shape": "Give the shape of one row, without the batch axis: input_shape=(10,).",
+    "batch_shape": "Give the shape of one row, without the batch axis: shape=(10,).",
     "dtype": "Leave it out: taut computes in float32.",
+    "autocast": "Leave it out: taut computes in float32.",
+    "batch_size": "Leave it out: the batch size is an argument of fit, evaluate and predict.",
+    "weights": "Build the model first, then call model.set_weights([...]).",
+    "lora_rank": "taut has no LoRA; constraints.LowRank keeps a whole kernel at a low rank.",
+    "lora_alpha": "Leave it out: taut has no LoRA.",
+    "quantization_config": "Leave it out: weights are float32; model.export writes an ONNX file, which other tools can quantize.",
+    "sparse": "Arrays must be dense: use x.toarray().",
+    "ragged": "All rows must have the same length: pad them.",
+    "tensor": "Models are stacks of layers: taut.Sequential([taut.layers.Input((10,)), ...]).",
+    "optional": "Leave it out: a model has one input, which is always required.",
+    "noise_shape": "Leave it out: every entry is dropped independently.",
+    "data_format": "Channels must be the last axis: transpose the data once.",
     "line_length": _ONE_FORM,
     "positions": _ONE_FORM,
     "expand_nested": _ONE_FORM,
@@ -129,6 +141,25 @@ ARGUMENTS = {
     "layer_range": _ONE_FORM,
 }
 """By argument, for any function that does not have it."""
+
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "dtype": (None, "float32"),
+    "autocast": (None, True, False),
+    "batch_size": (None,),
+    "batch_shape": (None,),
+    "batch_input_shape": (None,),
+    "weights": (None,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "quantization_config": (None,),
+    "sparse": (None, False),
+    "ragged": (None, False),
+    "tensor": (None,),
+    "optional": (False,),
+    "noise_shape": (None,),
+    "data_format": (None, "channels_last"),
+}
+"""Arguments of Keras's layers that taut does not have, with the values that change nothing, which are accepted."""
 
 
 def way_out(kind: str) -> str:
@@ -197,6 +228,20 @@ def refuse(function: str, known: Iterable[str], given: Iterable[str]) -> None:
         hint = f" Did you mean {close[0]!r}?" if close else ""
         way = argument(name) or f"{hint} It has {', '.join(public)}."
         raise TypeError(f"{function}() has no argument {name!r}.{way}")
+
+
+def without_neutral(layer: str, given: dict[str, Any]) -> dict[str, Any]:
+    """``given`` without those arguments of Keras's layers that change nothing for the given value (`NEUTRAL`).
+
+    Raises:
+        TypeError: an argument that would change something, with what to write instead.
+    """
+    for name, neutral in NEUTRAL.items():
+        if name in given and not any(given[name] is v or given[name] == v for v in neutral):
+            raise TypeError(
+                f"{layer}: {name}={errors.shown(given[name])}, an argument of Keras that taut does not have.{argument(name)}"
+            )
+    return {name: value for name, value in given.items() if name not in NEUTRAL}
 
 
 def argument(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from taut import constraints, errors, identifiers, regularizers
 from taut.regularizers import Acting, Regularizer
 
-__all__ = ["KINDS", "UNIT", "Terms", "check_name", "is_term_argument", "refuse_keras_arguments", "term"]
+__all__ = ["KINDS", "UNIT", "Terms", "check_name", "is_term_argument", "term"]
 
 KINDS = ("initializer", "regularizer", "constraint")
 UNIT = ("unit_regularizer", "unit_constraint")
@@ -116,40 +116,3 @@ def check_name(layer: Any, name: str, value: Any, arguments: Collection[str]) ->
 def _has(kind: str, known: Collection[str]) -> str:
     terms = [a for a in known if is_term_argument(a)]
     return f"the terms of {kind} are {', '.join(terms)}."
-
-
-# Arguments that Keras's layers have and taut's do not: the values that change nothing, and what to do for other values.
-_KERAS: dict[str, tuple[tuple[Any, ...], str]] = {
-    "dtype": ((None, "float32"), "taut trains in float32 throughout; leave it out"),
-    "autocast": ((None, True, False), ""),
-    "batch_size": ((None,), "the batch size is an argument of fit, evaluate and predict; leave it out"),
-    "batch_shape": ((None,), "give the shape of one row, without the batch axis: shape=(10,)"),
-    "batch_input_shape": ((None,), "give the shape of one row, without the batch axis: input_shape=(10,)"),
-    "weights": ((None,), "build the model first, then model.set_weights([...])"),
-    "lora_rank": ((None,), "taut has no LoRA; constraints.LowRank keeps a whole kernel at a low rank"),
-    "lora_alpha": ((None,), "taut has no LoRA; leave it out"),
-    "quantization_config": (
-        (None,),
-        "weights are float32; model.export writes an ONNX file, which other tools can quantize",
-    ),
-    "sparse": ((None, False), "arrays must be dense; use x.toarray()"),
-    "ragged": ((None, False), "all rows must have the same length; pad them"),
-    "tensor": ((None,), "models are stacks of layers: taut.Sequential([taut.layers.Input((10,)), ...])"),
-    "optional": ((False,), "a model has one input, which is always required; leave it out"),
-    "noise_shape": ((None,), "every entry is dropped independently; leave it out"),
-    "data_format": ((None, "channels_last"), "channels must be the last axis; transpose the data once"),
-}
-
-
-def refuse_keras_arguments(layer: str, given: dict[str, Any]) -> dict[str, Any]:
-    """``given`` without those Keras arguments that change nothing for the given value.
-
-    Raises:
-        TypeError: an argument that would change something, with what to do instead.
-    """
-    for name, (neutral, way_out) in _KERAS.items():
-        if name in given and not any(given[name] is v or given[name] == v for v in neutral):
-            raise TypeError(
-                f"{layer}: {name}={errors.shown(given[name])}, an argument of Keras that taut does not have: {way_out}."
-            )
-    return {name: value for name, value in given.items() if name not in _KERAS}

@@ -17,6 +17,7 @@ import numpy as np
 from flax import nnx
 
 from taut import layouts, transforms
+from taut._versions import iter_modules
 from taut.layers import Input, Layer, Select
 from taut.layers.wiring import wiring_of
 from taut.model import dead as masks
@@ -177,7 +178,7 @@ def _stages(model: Sequential) -> list[Stage]:
 
 def _has_inner(layer: Any) -> bool:
     """Whether there are inner modules with weights, which the row of the outer kind does not describe."""
-    inner = [m for path, m in nnx.iter_modules(layer) if path]
+    inner = [m for path, m in iter_modules(layer) if path]
     return any(isinstance(v, nnx.Param) for m in inner for v in vars(m).values())
 
 

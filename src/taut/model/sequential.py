@@ -16,6 +16,7 @@ import numpy as np
 from flax import nnx
 
 from taut import (
+    _cores,
     _keras_words,
     _reports,
     losses,
@@ -74,6 +75,7 @@ class Sequential:
     def __init__(
         self, layers: Sequence[Any] | None = None, name: str = "sequential", *, _seed: int | None = None
     ) -> None:
+        _cores.offer_cores()  # before the first array: JAX asks once
         self.name = name
         self.layers: list[Any] = []
         self.metadata: dict[str, Any] = {}
