@@ -1,4 +1,4 @@
-"""The gallery's page: an index, the textbook's picture, and a card a term, from the catalogue and the tests' table."""
+"""The gallery's page: an index, the picture of L1 against L2, and one card per term, from the catalogue and the tests' table."""
 
 from __future__ import annotations
 
@@ -11,26 +11,33 @@ from taut.identifiers import snake_case
 FOLDER = Path(__file__).parent
 TEXTBOOK = "l1-against-l2.png"
 KINDS = {
-    "regularizer": ("Regularizers", "They add a penalty to the loss: `kernel_regularizer=`, or on your own arrays."),
-    "constraint": ("Constraints", "They keep weights inside a set, after every step: `kernel_constraint=`."),
+    "regularizer": (
+        "Regularizers",
+        "They add a penalty to the loss. Give them as `kernel_regularizer=`, or use them on your own arrays.",
+    ),
+    "constraint": (
+        "Constraints",
+        "They keep weights inside a set, after every step. Give them as `kernel_constraint=`.",
+    ),
 }
 
 INTRODUCTION = """# Gallery: every term, and when to use it
 
-Drawn by `make gallery` from the rows that the tests hold to the laws: what is shown is what is tested. A grey entry
-of a matrix is exactly 0.0. An arrow leads from a point to its nearest point, or to where one proximal step of length
-1 takes it; a ring stays where it is; an orange end has a weight that is exactly 0.0. The same sentences are in the
-shell: `taut terms`, `taut terms l1`.
+`make gallery` draws these pictures from the table of terms that the tests use. A grey entry of a matrix is exactly 0.0.
+An arrow leads from a point to the nearest feasible point, or to the result of one proximal step with step size 1. A ring
+marks a point that does not move; an orange end marks a point with a weight that is exactly 0.0. The same sentences are
+printed by `taut terms` and `taut terms l1` in the shell.
 
-Projections and proximal maps can be differentiated, in JAX and PyTorch, and their derivatives are exact but for those
-found by turns: DoublyStochastic, and sums and intersections that have no closed form.
+Projections and proximal maps can be differentiated in JAX and PyTorch. The derivatives are exact, except for maps that
+are computed by iteration: DoublyStochastic, and sums and intersections that have no closed form.
 
 ![L1 against L2: contours, paths and thresholds]({picture})
 
-Left, where loss and penalty together are least, solved for under L1 and under the L2 with the same loss: the contour of
-the loss touches the diamond at w = ({sparse}, 0.0) and the disc at ({small}). Then a weight that no data hold: L2 takes
-a share of it at every step and leaves {left:.4f} after sixty; L1 takes the same amount at every step, and its proximal
-step ends at 0.0, in step {reached}. Right, a weight that data pull: it survives L1 only where they pull harder than λ.
+Left: the minimum of loss plus penalty, computed for L1 and for the L2 with the same loss. The contour of the loss touches
+the diamond at w = ({sparse}, 0.0) and the disc at ({small}). Middle: a weight that does not change the loss. L2 removes a
+fraction of it at every step and leaves {left:.4f} after sixty steps. L1 removes the same amount at every step, and its
+proximal step makes it exactly 0.0 in step {reached}. Right: a weight that the loss pulls away from zero. With L1 it stays
+non-zero only where the gradient of the loss is larger than λ.
 """
 
 
@@ -77,7 +84,7 @@ def text() -> str:
 
 
 def card(entry: Entry) -> str:
-    """One term: what it is, when to use it, its picture, its example."""
+    """One term: its formula, when to use it, its picture, its example."""
     lines = "\n".join(entry.example)
     elsewhere = f"\n\nElsewhere: {entry.peers}." if entry.peers else ""
     return (

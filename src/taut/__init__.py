@@ -1,4 +1,4 @@
-"""Keras's regularizers and constraints, exact, on a compiled JAX engine.
+"""Train neural networks with exact regularization and constraints, on a compiled JAX engine.
 
 Every public name is loaded when it is first used: ``import taut`` costs a few milliseconds, and using
 the terms alone loads neither JAX nor PyTorch.

@@ -1,4 +1,4 @@
-"""The base of every constraint, and what is built out of constraints."""
+"""The base class of all constraints, and constraints built from others."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from taut.functional.together import Part
 
 
 class Constraint(Term):
-    """Keeps weights inside a set: calling it gives the nearest point of the set.
+    """Keeps weights inside a set: calling it returns the nearest point of the set.
 
     To write your own, subclass it and define ``__call__(self, w)``, the nearest point of the set, and ``get_config``; or
     subclass it as a frozen dataclass, whose fields are its config. It may take ``fan_in=`` (the axes of one unit) and
-    ``step=``, and define ``violation``. Without ``step`` its projection is Euclidean. `Constraint` itself is the whole
-    space.
+    ``step=``, and define ``violation``. Without ``step`` its projection is Euclidean. `Constraint` itself does not
+    restrict the weights.
 
-    In an intersection, or beside a penalty that acts by proximal steps, the set of a class that is no dataclass and does
-    not declare ``convex`` is taken for convex, and its ``__call__`` for the projection onto it.
+    In an intersection, or together with a penalty that uses proximal steps, the set of a class that is not a dataclass
+    and does not declare ``convex`` is assumed to be convex, and its ``__call__`` to be the projection onto it.
 
     Attributes:
-        convex: the set is convex, so projecting in the optimizer's metric converges to the optimum.
-        separable: the set bounds each entry on its own, so the metric does not matter.
-        metric: the projection is exact in every per-entry metric; if not, it is always Euclidean.
-        steep: it is so where steps differ by more than the precision, too.
-        around_zero: a ball whose projection leaves zeros alone, so that some weights may be left out of it.
-        cone: each entry is bounded by 0 or held at 0, or is free.
-        after_cone: the set is told by magnitudes alone and holds every point of smaller ones, so that cones, L1 and L2
-            may come first.
+        convex: the set is convex, so projecting in the optimizer's scaling converges to the optimum.
+        separable: the set bounds each weight on its own, so the scaling does not matter.
+        metric: the projection is exact with a step size for each weight; if not, it is always Euclidean.
+        steep: it is exact even where step sizes differ by more than the precision.
+        around_zero: a ball whose projection does not change zeros, so that it may be applied to some of the weights
+            only.
+        cone: each weight is bounded by 0, held at 0, or free.
+        after_cone: the set depends on absolute values only and contains every point with smaller ones, so that cones,
+            L1 and L2 may be applied first.
         nonneg: no weight of the set is negative.
-        ordered: mapping all weights in a way that keeps their order leaves the set, so that clipping may come last.
+        ordered: a map that keeps the order of all weights stays inside the set, so that clipping may be applied last.
     """
 
     kind: ClassVar[str] = "constraint"
@@ -54,19 +55,19 @@ class Constraint(Term):
     ordered: ClassVar[bool] = False
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
-        """The nearest feasible point; with ``step`` (a number or shaped like ``w``) nearest in that metric."""
+        """The nearest feasible point; with ``step`` (a number or shaped like ``w``) nearest in that scaling."""
         if type(self) is not Constraint and type(self).__call__ is Constraint.__call__:
             raise NotImplementedError(f"{type(self).__name__} does not define its projection, __call__(w).")
         return w
 
     def violation(self, w: Array, *, fan_in: Axes = None) -> Array:
-        """By how much the worst unit or entry is outside; 0.0 when ``w`` is feasible."""
+        """How far the worst unit or weight is outside the set; 0.0 when ``w`` is feasible."""
         xp = namespace(w)
         x = real(xp, w)
         return xp.max(xp.abs(widen(xp, self(x, fan_in=fan_in)) - widen(xp, x)))
 
     def for_keras(self) -> Constraint:
-        """The constraint that Keras would know this one as; itself if it has one of the same name."""
+        """The corresponding Keras constraint as a taut term; itself if Keras has one of the same name."""
         return self
 
     def region(self, shape: tuple[int, ...], fan_in: Axes) -> Region | None:
@@ -74,7 +75,7 @@ class Constraint(Term):
         return Region() if type(self) is Constraint else None
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
-        """What the set is made of, for weights of this shape, as `taut.functional.together` takes it."""
+        """The parts of the set for weights of this shape, in the form of `taut.functional.together`."""
         if type(self) is Constraint:  # the whole space
             return ()
 
@@ -102,7 +103,7 @@ class Constraint(Term):
 
     @property
     def _undeclared(self) -> bool:
-        """Whether nothing was said of the set: a class of a user's own, written in Keras's way (docs/decisions/075)."""
+        """Whether the class declares nothing about its set, like a class written for Keras (docs/decisions/075)."""
         own = not by_fields(type(self)) and type(self) is not Constraint
         return own and not any("convex" in vars(c) for c in type(self).__mro__ if c is not Constraint)
 
@@ -120,14 +121,14 @@ class Constraint(Term):
 
 
 TOUCHING = 8
-"""How far outside sets that only touch may leave a point, in a splitting's tolerances."""
+"""How far outside a point may be where sets only touch, as a multiple of the splitting's tolerance."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Plain(Constraint):
     """A function ``f(w)`` as a constraint: applied as it is after each step. It cannot be saved.
 
-    Nothing is known of its set, so its step is Euclidean and ``violation`` measures how far f moves ``w``.
+    The set is not known to taut, so the projection is Euclidean and ``violation`` measures how far f moves ``w``.
     """
 
     function: Callable[[Any], Any]
@@ -151,17 +152,18 @@ class Plain(Constraint):
 class Intersection(Constraint):
     """Several constraints at once: ``NonNeg() & MaxNorm(2.0)``, or a list of them.
 
-    The projection is the nearest point of the common set, which "one after the other" is not in general. The table
-    in `taut.functional.together` says where it has a closed form. Several MaxNorms over different axes are solved in
-    turns, to rounding, and the result moved inside. Other convex sets are taken together by a splitting, to its
-    tolerance (`taut.functional.splitting`), and the result moved inside every set: where they have room in common the
-    bounds hold exactly, where they only touch to that tolerance. The derivative of what is solved in turns or by a
-    splitting is not exact: do not differentiate through it. Sets that are not convex have few partners (NonNeg
-    with UnitNorm or MinMaxNorm, signs and zero patterns with TopK or NM) and are refused by name with others.
+    The projection is the nearest point of the intersection; applying the projections one after the other does not give
+    that point in general. The table in `taut.functional.together` lists the closed forms. Several MaxNorms over
+    different axes are solved by iteration, to rounding. Other convex sets are solved by a splitting method, to its
+    tolerance (`taut.functional.splitting`). In both cases the result is then moved inside every set: bounds hold
+    exactly where the intersection has interior points, and to that tolerance where the sets only touch. The derivative
+    of an iterative solution is not exact: do not differentiate through it. Sets that are not convex can be combined in
+    a few ways only (NonNeg with UnitNorm or MinMaxNorm, signs and zero patterns with TopK or NM); other combinations
+    raise an error.
 
     Raises:
-        ValueError: no projection is known, or the sets have no common point (told of weights that can be looked at, and when
-            a plan is bound).
+        ValueError: no projection is known, or the constraints cannot all hold (checked for weights whose values can be
+            read, and when a plan is bound).
 
     >>> import numpy as np
     >>> from taut.constraints import NonNeg, UnitNorm
@@ -178,14 +180,14 @@ class Intersection(Constraint):
             flat += term.terms if isinstance(term, Intersection) else [as_constraint(term)]
         object.__setattr__(self, "terms", tuple(flat))
         if not flat:
-            raise ValueError("An intersection of no constraints bounds nothing. Use None for no constraint.")
+            raise ValueError("An intersection needs at least one constraint. Use None for no constraint.")
         names = errors.words(self)
         reason = together.why_never(lambda shape: self.parts(shape, None))
         if reason is not None:
             raise ValueError(
-                f"No projection onto {names} is known: {reason}. One after the other is wrong in general. Convex sets "
-                f"go together in any number; of the others, NonNeg goes with one of UnitNorm or MinMaxNorm (rate 1), "
-                f"and signs and zero patterns with TopK or NM."
+                f"No projection onto {names} is known: {reason}. Applying them one after the other is wrong in "
+                "general. Any number of convex sets can be combined; of the others, NonNeg can be combined with "
+                "UnitNorm or MinMaxNorm (rate 1), and signs and zero patterns with TopK or NM."
             )
         self._refuse_contradictions(names)
 
@@ -198,8 +200,8 @@ class Intersection(Constraint):
             for low, high in (region.bounds, *region.norms.values()) if region is not None else ():
                 if errors.above(low, high):
                     raise ValueError(
-                        f"{names} have no common point: entries or norms would have to be at least "
-                        f"{errors.shown(low)} and at most {errors.shown(high)}. Widen one of them."
+                        f"{names} cannot all hold: weights or norms would have to be at least "
+                        f"{errors.shown(low)} and at most {errors.shown(high)}. Loosen one of them."
                     )
             return
 
@@ -226,7 +228,7 @@ class Intersection(Constraint):
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         shape = shape_of(w)
         parts = self.parts(shape, fan_in)
-        # Where the projection is Euclidean, it is so for all the sets together.
+        # If one projection is Euclidean, all sets are projected onto together with the Euclidean distance.
         z = together.solve(w, step if self.metric else None, parts)
         if self.region(shape, fan_in) is None:
             xp = namespace(w)
@@ -237,10 +239,10 @@ class Intersection(Constraint):
         return z
 
     def refuse_outside(self, z: Array, fan_in: Axes) -> None:
-        """Refuse sets that a point which should be in all of them, as far as it can be looked at, shows to have none.
+        """Raise if ``z``, which should be in all sets, is outside one of them; only for values that can be read.
 
         Raises:
-            ValueError: it is outside by more than sets that only touch may leave it (`splitting.tolerance`).
+            ValueError: it is outside by more than is allowed where sets only touch (`splitting.tolerance`).
         """
         if not readable(z) or 0 in z.shape:
             return
@@ -251,7 +253,7 @@ class Intersection(Constraint):
         if off > touching:
             raise ValueError(
                 f"{errors.words(self)} cannot all hold for weights of shape {shape_of(z)}: the nearest point found is "
-                f"outside one of them by {off:.2g}. They have no common point, or touch in next to none. Loosen one of them."
+                f"outside one of them by {off:.2g}. Loosen one of them."
             )
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:

@@ -1,4 +1,4 @@
-"""What a term refuses when it meets weights: NaN among them, and numbers of its own that their precision cannot hold."""
+"""Checks when a term is applied to weights: NaN, and numbers that the precision of the weights cannot represent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Check = Callable[[str, str, Any, Any], Any]
 
 
 def above_zero(check: Check) -> Check:
-    """Marks a check of numbers that make no sense at 0: such a number must not become 0 in the weights' precision."""
+    """Marks the check of a number that must be above 0: it must not become 0 in the precision of the weights."""
     check.above_zero = True  # type: ignore[attr-defined]
     return check
 
@@ -30,24 +30,25 @@ def is_leaf(field: dataclasses.Field[Any]) -> bool:
 
 
 def refuse_nan(term: Any, w: Any) -> None:
-    """Refuse concrete weights that hold NaN; traced ones pass, and their NaN stays NaN.
+    """Raise if concrete weights contain NaN. Traced weights are not checked, and their NaN stays NaN.
 
     Raises:
-        ValueError: NaN in an array whose values can be looked at without waiting for a device.
+        ValueError: NaN in an array whose values can be read without waiting for a device.
     """
     found = where_nan(w)
     if found is not None:
         count, first = found
         raise ValueError(
-            f"{type(term).__name__}: {count} of the {math.prod(shape_of(w))} weights are NaN, the first at {first}; no point is "
-            f"nearest to NaN. Find the step that made it (often a learning rate that is too high), or replace it."
+            f"{type(term).__name__}: {count} of the {math.prod(shape_of(w))} weights are NaN, the first at {first}; "
+            "NaN has no nearest point. Find the training step that produced it (often the learning rate is too "
+            "high), or replace it."
         )
 
 
 def refuse_beyond(term: Any, dtype: Any) -> None:
-    """Refuse numbers of a term that weights of ``dtype`` cannot be computed with: inf there, or 0 where 0 makes no sense.
+    """Raise if a number of the term becomes infinite in ``dtype``, or becomes 0 where it must be above 0.
 
-    Bounds on weights are as large as the weights' own numbers, strengths as those of the precision they are computed in.
+    Bounds are limited by the precision of the weights, strengths by the precision that they are computed in.
 
     Raises:
         ValueError: naming the field.
@@ -84,7 +85,7 @@ def _check_numbers(term: Any, w: Any) -> None:
 
 
 def checked_value(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A penalty that refuses, before it is computed, numbers that are beyond its weights' precision."""
+    """A penalty that first checks that its numbers can be represented in the precision of the weights."""
 
     @functools.wraps(method)
     def checked(self: Any, *given: Any, **named: Any) -> Any:
@@ -96,7 +97,7 @@ def checked_value(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def checked_map(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A projection or a proximal map that does so, and refuses NaN."""
+    """A projection or proximal map with the same check, which also raises on NaN."""
 
     @functools.wraps(method)
     def checked(self: Any, w: Any, *given: Any, **named: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Classes of terms that a user writes in Keras's way: no dataclass, and methods that take the weights alone.
+"""Classes of terms that users write as in Keras: not dataclasses, with methods that take the weights only.
 
-Of such a class nothing is known but its calls and its ``get_config``. It is one static part of a program, by its
-identity, where taut's own terms are numbers in a structure.
+taut only knows the methods and the ``get_config`` of such a class. In a compiled program the object is static,
+identified by its identity; the numbers of taut's own terms are inputs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def by_fields(cls: type[Any]) -> bool:
-    """Whether a term is its fields: a dataclass. Of a class written in Keras's way nothing is known but its calls.
+    """Whether a term is fully described by its fields, as a dataclass is; not true of a class written for Keras.
 
     A subclass of a dataclass with a constructor of its own is of the second kind: it may hold anything.
     """
@@ -30,8 +30,9 @@ def given(cls: type[Any]) -> list[str]:
 
 
 def taking_all(cls: type[Any], name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    """``method`` so that it may be called as taut's own are, with ``fan_in=`` and ``step=``: what it does not take it
-    is not given. A penalty of one number for each entry is summed, as Keras does."""
+    """``method`` with the call signature of taut's own terms: it may be called with ``fan_in=`` and ``step=``, and gets
+    only the arguments that it accepts. A penalty that returns one number per weight is summed, as in Keras.
+    """
     try:
         parameters = inspect.signature(method).parameters.values()
     except (TypeError, ValueError):  # a callable that does not say what it takes
@@ -58,5 +59,5 @@ def taking_all(cls: type[Any], name: str, method: Callable[..., Any]) -> Callabl
 
 
 def total(penalty: Any) -> Any:
-    """A penalty as one number: an array of them is summed."""
+    """A penalty as one number: an array is summed."""
     return penalty.sum() if getattr(penalty, "ndim", 0) else penalty

@@ -1,4 +1,4 @@
-"""The base of every regularizer, and what is built out of regularizers: sums, modes, plain functions."""
+"""The base class of all regularizers, and regularizers built from others: sums, modes, plain functions."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ class Regularizer(Term):
     """Adds a penalty on weights (or activities) to the loss.
 
     To write your own, subclass it and define ``__call__(self, w)`` and ``get_config``; or subclass it as a frozen
-    dataclass, whose fields are its config. ``__call__`` may take ``fan_in=``, the axes of one unit, and may return one
-    number or an array, which is summed. If the penalty has an exact proximal map, define ``prox`` too and set
-    ``has_prox = True``. `Regularizer` itself is no penalty: 0.
+    dataclass, whose fields are its config. ``__call__`` may take ``fan_in=``, the axes of one unit. It returns a
+    number, or an array, which is summed. If the penalty has an exact proximal map, define ``prox`` too and set
+    ``has_prox = True``. The penalty of `Regularizer` itself is 0.
 
     Attributes:
-        smooth: the penalty has no kink. One with a kink and a proximal map acts by proximal steps unless told.
+        smooth: the penalty is differentiable everywhere. One that is not, and that has a proximal map, uses proximal
+            steps unless another mode is set.
         has_prox: an exact proximal map is known.
         convex: the penalty is convex.
-        separable: the penalty is a sum over entries, so clipping after its prox is exact.
-        metric: "entry" if the proximal map is exact in every per-entry metric, otherwise "group".
-        even: it depends on |w| alone and never falls as a weight grows, so that L1, L2 and signs may come first.
-        ordered: it cannot gain by a map that keeps the order of all entries, so that clipping may come last.
-        decouples: it may act as AdamW-style decay.
+        separable: the penalty is a sum over single weights, so clipping after its prox is exact.
+        metric: "entry" if the proximal map is exact with a step size for each weight, "group" if it needs one step
+            size per group.
+        even: it depends on |w| only and does not decrease as a weight grows, so that L1, L2 and sign constraints may be
+            applied first.
+        ordered: a map that keeps the order of all entries does not increase it, so that clipping may be applied last.
+        decouples: the mode "decoupled" (weight decay as in AdamW) is available.
     """
 
     kind: ClassVar[str] = "regularizer"
@@ -54,7 +57,7 @@ class Regularizer(Term):
         return 0.0
 
     def prox(self, w: Array, step: Number, *, fan_in: Axes = None) -> Array:
-        """argmin_z R(z) + Σ (z − w)²/(2·step), like ``w``; ``step`` is a number or shaped like ``w``."""
+        """argmin_z R(z) + Σ (z − w)²/(2·step), shaped like ``w``; ``step`` is a number or shaped like ``w``."""
         parts = self.shrinkage(shape_of(w), fan_in)
         if parts is None:
             raise NotImplementedError(self.without_prox())
@@ -65,7 +68,7 @@ class Regularizer(Term):
         return None
 
     def parts(self, shape: tuple[int, ...], fan_in: Axes) -> tuple[Part, ...]:
-        """What the penalty is made of, for weights of this shape, as `taut.functional.together` takes it."""
+        """The parts of the penalty for weights of this shape, in the form of `taut.functional.together`."""
         prox = unchecked(self.prox)
         return (
             Part(
@@ -81,18 +84,18 @@ class Regularizer(Term):
         )
 
     def without_prox(self) -> str:
-        """Why there is no proximal map here, and the way out."""
+        """The error for a missing proximal map, with what to do instead."""
         return (
             f"{type(self).__name__} has no exact proximal map. "
-            f'Let it act by gradient instead: {type(self).__name__}(...).acting("gradient").'
+            f'Differentiate it with the loss instead: {type(self).__name__}(...).acting("gradient").'
         )
 
     def for_keras(self) -> Regularizer:
-        """The regularizer that Keras would know this one as; itself if it has one of the same name."""
+        """The corresponding Keras regularizer as a taut term; itself if Keras has one of the same name."""
         return self
 
     def acting(self, mode: str) -> Acting:
-        """This penalty in a mode of your choice: "gradient", "proximal" or "decoupled"."""
+        """This penalty in the given mode: "gradient", "proximal" or "decoupled"."""
         return Acting(self, mode)
 
     def __add__(self, other: Any) -> Sum:
@@ -108,7 +111,7 @@ class Regularizer(Term):
 
 @dataclass(frozen=True, eq=False)
 class Acting(Term):
-    """A regularizer together with the mode it acts in; what ``term.acting(mode)`` returns."""
+    """A regularizer together with its mode: the result of ``term.acting(mode)``."""
 
     kind: ClassVar[str] = "regularizer"
     term: Regularizer = field(metadata=MEMBER)
@@ -123,7 +126,7 @@ class Acting(Term):
             raise ValueError(self.term.without_prox())
         if self.mode == "decoupled" and not self.term.decouples:
             raise ValueError(
-                f"{name} cannot act decoupled: only L2 is a decay. Use L2, or leave out the mode of {name}."
+                f'mode "decoupled" is only available for L2, not for {name}. Use L2, or leave out the mode of {name}.'
             )
 
 
@@ -151,13 +154,13 @@ class Plain(Regularizer):
 
 @dataclass(frozen=True, eq=False)
 class Sum(Regularizer):
-    """Several penalties added up, acting as one: ``L1(1e-3) + L2(1e-2)``.
+    """Several penalties added up, used as one: ``L1(1e-3) + L2(1e-2)``.
 
-    Its proximal map is exact for L1, L2 and L1L2 in any number beside one more penalty of any kind that depends on
-    magnitudes alone (groups, OrderedL1, MCP, ...). Other convex penalties with proximal maps are taken together by a
-    splitting, to its tolerance (`taut.functional.splitting`); zeros are 0.0 there too, but the derivative of that map is
-    not exact. Sums with a member that has
-    no proximal map have a value and a gradient; asked for a prox they say why there is none.
+    The proximal map is exact for any number of L1, L2 and L1L2 terms plus one more penalty that depends on absolute
+    values only (group lasso, OrderedL1, MCP, ...). The proximal map of other convex penalties is computed by a
+    splitting method, to its tolerance (`taut.functional.splitting`): zeros are exactly 0.0 there too, but the
+    derivative of that map is not exact. A sum that contains a penalty without a proximal map has a value and a
+    gradient; its ``prox`` raises an error that says why.
 
     >>> from taut.regularizers import L1, L2
     >>> L1(1e-3) + L2(1e-2)
@@ -237,7 +240,8 @@ class Sum(Regularizer):
         lacking = [t for t in self.terms if not t.has_prox]
         why = f"{errors.words(lacking[0])} has none" if lacking else self._in_the_way()
         return (
-            f"No exact proximal map is known for the sum {errors.words(self)}: {why}. Let the sum act by gradient: "
+            f"No exact proximal map is known for the sum {errors.words(self)}: {why}. Differentiate the sum with "
+            "the loss: "
             f'({errors.words(self)}).acting("gradient"), or put the terms on different weights.'
         )
 

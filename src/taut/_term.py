@@ -1,7 +1,7 @@
-"""The base of every term: a frozen dataclass that is also a config, a value and a JAX pytree.
+"""The base class of all terms: a frozen dataclass that is also a config, a value and a JAX pytree.
 
-A subclass declares its fields and its mathematics; the rest is here. Numbers (`number`) are pytree leaves,
-so that a new strength retraces nothing; everything else is static.
+A subclass declares its fields and its mathematics; everything else is defined here. Numbers (`number`) are pytree
+leaves, so that a new strength does not cause a new trace; all other fields are static.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ MEMBER = {"leaf": True}
 
 
 MAPS = {"constraint": "__call__", "regularizer": "prox"}
-"""The method that maps weights to weights, by kind. It refuses NaN, which nothing is nearest to, in concrete arrays."""
+"""The method that maps weights to weights, by kind. For concrete arrays it raises an error on NaN, which has no nearest
+point.
+"""
 
 
 class Term:
@@ -77,18 +79,18 @@ class Term:
         self.validate()
 
     def validate(self) -> None:
-        """Check fields against one another. Runs in the constructor only, never under tracing."""
+        """Check the fields against each other. Runs in the constructor only, never under tracing."""
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain Python: numbers, strings, None, lists and dicts.
 
         Raises:
-            TypeError: a class that is no dataclass, has arguments, and no ``get_config`` of its own.
+            TypeError: a class that is not a dataclass, has arguments, and does not define ``get_config``.
         """
         cls = type(self)
         if not by_fields(cls) and any(given(cls)):
             raise TypeError(
-                f"{cls.__name__} has no get_config, so it cannot be written down. Define get_config(self), which returns "
+                f"{cls.__name__} has no get_config, so it cannot be saved. Define get_config(self), which returns "
                 f"the constructor's arguments ({', '.join(given(cls))}) as a dict of plain Python."
             )
         return {field.name: _plain(getattr(self, field.name)) for field in _fields(self)}
@@ -127,7 +129,7 @@ class Term:
 
 
 def unchecked(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A term's bound ``prox`` or ``__call__`` without the checks of its weights, for callers that made them."""
+    """A term's bound ``prox`` or ``__call__`` without the checks of the weights, for callers that did them."""
     plain = getattr(method, "__wrapped__", None)
     return method if plain is None else plain.__get__(method.__self__)  # type: ignore[attr-defined]
 
@@ -171,7 +173,7 @@ def _same(a: Any, b: Any) -> bool:
 
 def _hashable(value: Any) -> Any:
     if hasattr(value, "dtype"):
-        # As a list of numbers, so that L1(0.5) and L1(float32 array of 0.5), which are equal, hash alike.
+        # As a list of numbers, so that L1(0.5) and L1(float32 array of 0.5), which are equal, have the same hash.
         return _frozen(np.asarray(value).tolist())
     return _frozen(value)
 
@@ -221,7 +223,7 @@ def register_with_jax() -> None:
 
 
 def stack(terms: Sequence[T]) -> T:
-    """Several terms of one kind as one term whose numbers are arrays, for ``jax.vmap`` over terms.
+    """Several terms of one class as one term whose numbers are arrays, for ``jax.vmap`` over terms.
 
     Args:
         terms: at least one, all of the same class, with everything but their numbers equal.
@@ -237,7 +239,7 @@ def stack(terms: Sequence[T]) -> T:
     for other in others:
         if type(other) is not type(one) or flatten(other)[1] != static:
             raise ValueError(
-                f"Terms that are stacked may differ in their numbers alone, but {errors.shown(other)} differs from "
+                f"Terms that are stacked may only differ in their numbers, but {errors.shown(other)} differs from "
                 f"{errors.shown(one)} in its class or its settings."
             )
     columns = zip(leaves, *(flatten(t)[0] for t in others), strict=True)

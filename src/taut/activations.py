@@ -108,28 +108,28 @@ _BY_ENTRY = set(ACTIVATIONS) - {"softmax", "log_softmax"}
 
 
 def register(name: str, function: Activation, by_entry: bool = False) -> None:
-    """Name an activation of your own, so that a model which uses it can be saved and loaded.
+    """Give an activation of your own a name, so that a model which uses it can be saved and loaded.
 
     Args:
-        by_entry: whether each output follows from one input alone, as for relu and unlike a softmax, so that dead units
-            before it can be cut out (`taut.compact`).
+        by_entry: whether each output depends on one input only (true for relu, not for softmax), so that dead units
+            before it can be removed (`taut.compact`).
 
     Raises:
-        ValueError: the name is taken by another function.
+        ValueError: the name belongs to another function.
     """
     if ACTIVATIONS.setdefault(name, function) is not function:
-        raise ValueError(f"the activation name {name!r} is taken; choose another.")
+        raise ValueError(f"the activation name {name!r} is in use; choose another name.")
     if by_entry:
         _BY_ENTRY.add(name)
 
 
 def couples(activation: Any) -> bool:
-    """Whether an output may depend on several inputs: a softmax, or a function that nothing is known of."""
+    """Whether an output may depend on several inputs: a softmax, or a function that taut does not know."""
     return name_of(activation) not in _BY_ENTRY
 
 
 def get(identifier: Any) -> Any:
-    """The activation named ``identifier``; None is the identity, a function is itself.
+    """The activation named ``identifier``; None is the identity; a function is returned as it is.
 
     >>> get("relu")(jnp.asarray([-1.0, 2.0])).tolist()
     [0.0, 2.0]

@@ -1,4 +1,4 @@
-"""Constraints: sets that weights stay inside, under Keras's names."""
+"""Constraints, under Keras's names: each keeps weights inside a set."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Box(Constraint):
 
     Args:
         low: smallest value allowed, a number or an array that broadcasts to the weights; None for no bound.
-        high: largest value allowed, likewise. Bounds are read in the weights' precision, as ``w <= high`` reads them,
-            and in float32 for half precision, where a weight goes to the nearest number inside.
+        high: largest value allowed, in the same form. Bounds are converted to the precision of the weights, as in
+            ``w <= high``. For half precision they are read in float32, and a weight becomes the nearest number inside.
 
     Raises:
-        ValueError: low above high, NaN, or no bound at all; with the weights, bounds beyond their dtype or between
-            which it has no number.
+        ValueError: low above high, NaN, or no bound at all. When applied to weights: bounds that their dtype cannot
+            represent, or that have no number of that dtype between them.
 
     >>> import numpy as np
     >>> Box(-1, 1)(np.asarray([-3.0, 0.5]))
@@ -70,12 +70,13 @@ class Box(Constraint):
 
     def validate(self) -> None:
         if self.low is None and self.high is None:
-            raise ValueError("Box() bounds nothing. Give low, high or both, for example Box(-1, 1).")
+            raise ValueError("Box() has no bound. Give low, high or both, for example Box(-1, 1).")
         if (errors.is_concrete(self.low) and self.low == math.inf) or (
             errors.is_concrete(self.high) and self.high == -math.inf
         ):
             raise ValueError(
-                f"Box(low={self.low}, high={self.high}): no finite weight is that far out. Leave out the bound on a side "
+                f"Box(low={self.low}, high={self.high}): no finite weight can be that large. Leave out the bound "
+                "on a side "
                 f"that has none: Box(low=0.0)."
             )
         errors.ordered("Box", "low", self.low, "high", self.high)
@@ -96,8 +97,8 @@ class MaxNorm(Constraint):
 
     Args:
         max_value: the radius, ≥ 0.
-        axis: the axes that one norm is taken over. None means the layer's fan-in: one norm a unit. An
-            explicit axis means what it does in Keras, whose default is 0.
+        axis: the axes that one norm is taken over. None means the layer's fan-in: one norm per unit. An explicit axis
+            has the same meaning as in Keras, whose default is 0.
 
     Raises:
         ValueError: a negative or non-finite radius.
@@ -163,9 +164,10 @@ class MinMaxNorm(Constraint):
     ``min_value`` becomes ``min_value`` at its first entry.
 
     Args:
-        min_value: smallest norm. A negative number, which no norm can be below, means 0; you are told once.
+        min_value: smallest norm. A negative number means 0, since no norm is negative; taut warns once.
         max_value: largest norm, ≥ min_value.
-        rate: in (0, 1]: how much of the way to go at each step. Below 1 the bounds hold only in the limit.
+        rate: in (0, 1]: the fraction of the way to the bounds that one step goes. Below 1 the bounds hold only in the
+            limit.
         axis: the axes that one norm is taken over; None means the layer's fan-in.
 
     Raises:
@@ -186,14 +188,14 @@ class MinMaxNorm(Constraint):
         errors.ordered("MinMaxNorm", "min_value", self.min_value, "max_value", self.max_value)
         if errors.is_concrete(self.rate) and not 0 < self.rate <= 1:
             raise ValueError(
-                f"MinMaxNorm(rate={self.rate}): rate must be above 0 and at most 1: the share of the way to the "
-                f"bounds that one step goes. Use rate=1 to land on them."
+                f"MinMaxNorm(rate={self.rate}): rate must be above 0 and at most 1: the fraction of the way to the "
+                "bounds that one step goes. Use rate=1 to reach them in one step."
             )
         if errors.is_concrete(self.min_value) and self.min_value < 0 and "MinMaxNorm" not in _warned:
             _warned.add("MinMaxNorm")
             low, high = f"{self.min_value:g}", f"{self.max_value:g}"
             warnings.warn(
-                f"MinMaxNorm({low}, {high}) bounds the norm of each unit, and no norm is below 0: it acts as "
+                f"MinMaxNorm({low}, {high}) bounds the norm of each unit. No norm is below 0, so it acts as "
                 f"MaxNorm({high}). To keep every value within [{low}, {high}], use Box({low}, {high}).",
                 UserWarning,
                 stacklevel=4,
@@ -237,14 +239,14 @@ def serialize(constraint: Any, for_keras: Any = None) -> dict[str, Any] | None:
 
     Args:
         constraint: the term, or None.
-        for_keras: a layer, or its fan-in axes: write what Keras would read as the same term, with
+        for_keras: a layer, or its fan-in axes: write the config that Keras reads as the same term, with
             ``axis=None`` resolved (Keras reads None as the whole tensor).
     """
     return identifiers.serialize(constraint, for_keras)
 
 
 def deserialize(config: dict[str, Any] | None) -> Any:
-    """The constraint that a dict describes, taut's or Keras's. Only registered classes are made."""
+    """The constraint that a dict describes, in taut's or Keras's form. Only registered classes are created."""
     return identifiers.deserialize("constraint", config)
 
 

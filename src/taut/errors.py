@@ -1,4 +1,4 @@
-"""Words that several error messages share: what happened, what was expected, how to put it right."""
+"""Text that several error messages share: what happened, what was expected, how to fix it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """A sentence for a name that nobody has registered.
+    """The message for a name that is not registered.
 
     >>> unknown("constraint", "maxnrom", ["MaxNorm", "NonNeg"])
     "Unknown constraint 'maxnrom'. Did you mean 'MaxNorm'? Known: MaxNorm, NonNeg."
@@ -36,7 +36,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value for an error message: short, on one line."""
+    """A value as text for an error message: short, on one line."""
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # Python writes no integer of more than a few thousand digits
@@ -45,7 +45,7 @@ def shown(value: object) -> str:
 
 
 def words(term: Any) -> str:
-    """A term as a user would write it, for an error message: numbers that are defaults are left out.
+    """A term as a user would write it, for an error message; numbers equal to the default are left out.
 
     >>> from taut.constraints import MaxNorm, NonNeg
     >>> words(NonNeg() & MaxNorm(3.0)), words(NonNeg() & MaxNorm())
@@ -70,7 +70,7 @@ def words(term: Any) -> str:
 
 
 def function_name(function: object) -> str:
-    """What a user calls a function.
+    """The name of a function, for an error message.
 
     >>> function_name(abs), function_name(lambda w: w)
     ('abs', '<lambda>')
@@ -79,21 +79,21 @@ def function_name(function: object) -> str:
 
 
 def is_concrete(value: object) -> TypeGuard[float]:
-    """Whether ``value`` is a plain number that a constructor can judge (neither an array nor a tracer)."""
+    """Whether ``value`` is a plain number that a constructor can check (neither an array nor a tracer)."""
     return isinstance(value, numbers.Real) and value is not True and value is not False
 
 
 def real_number(term: str, name: str, value: Any, default: Any = None) -> Any:
-    """A finite real number, or an array of floats; everything else is refused.
+    """``value`` as a finite real number, or an array of floats; everything else raises an error.
 
     Args:
         term: the class, for the message.
         name: the argument, for the message.
-        value: what was given; None means ``default``.
-        default: what None stands for.
+        value: the value that was given; None means ``default``.
+        default: the value that None stands for.
 
     Raises:
-        TypeError: a string, a boolean, None without a default, or another object that is no number.
+        TypeError: a string, a boolean, None without a default, or another object that is not a number.
         ValueError: NaN or infinity.
 
     >>> real_number("L1", "l1", "0.1")
@@ -111,7 +111,9 @@ def real_number(term: str, name: str, value: Any, default: Any = None) -> Any:
         try:
             value = np.asarray(value, dtype=np.float64)
         except OverflowError:
-            raise ValueError(f"{term}({name}={shown(value)}): {name} holds a number beyond float64.") from None
+            raise ValueError(
+                f"{term}({name}={shown(value)}): {name} holds a number that is too large for float64."
+            ) from None
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype.kind not in "fiu" and str(value.dtype) != "bfloat16":
             raise TypeError(f"{term}({name}=...): {name} must hold real numbers, got dtype {value.dtype}.")
@@ -145,7 +147,7 @@ def not_negative(term: str, name: str, value: Any, default: Any = None) -> Any:
 
 
 def _as_float(value: Any) -> float:
-    """``value`` as a float; infinity for an integer or a fraction that is beyond float64."""
+    """``value`` as a float; infinity for an integer or a fraction that is too large for float64."""
     try:
         return float(value)
     except OverflowError:
@@ -153,7 +155,7 @@ def _as_float(value: Any) -> float:
 
 
 def unsaved(what: str, function: object) -> str:
-    """Why a plain function cannot be put into a config."""
+    """The error for a plain function in a config."""
     name = getattr(function, "__name__", type(function).__name__)
     return (
         f"The function {name!r} works as a {what}, but it cannot be saved: a file holds names and numbers, "
@@ -163,20 +165,20 @@ def unsaved(what: str, function: object) -> str:
 
 
 def bound(term: str, name: str, value: Any, default: Any = None) -> Any:
-    """`real_number`, or infinity for no bound on that side; never NaN."""
+    """`real_number`, or infinity for no bound on that side; NaN raises an error."""
     if isinstance(value, float | np.floating) and math.isinf(value):
         return float(value)
     return real_number(term, name, value, default)
 
 
 def above(low: Any, high: Any) -> bool:
-    """Whether a lower bound is known to be above an upper one somewhere; says nothing of tracers and None."""
+    """Whether a lower bound is above an upper one somewhere; False for tracers and None, whose values are not known."""
     both = [v for v in (low, high) if is_concrete(v) or isinstance(v, np.ndarray)]
     return len(both) == 2 and bool(np.any(np.asarray(low) > np.asarray(high)))
 
 
 def ordered(term: str, low_name: str, low: Any, high_name: str, high: Any) -> None:
-    """Refuse bounds that leave no room between them."""
+    """Raise if a lower bound is above an upper bound."""
     if above(low, high):
         raise ValueError(
             f"{term}({low_name}={shown(low)}, {high_name}={shown(high)}): {low_name} is above {high_name}, so "
@@ -185,13 +187,13 @@ def ordered(term: str, low_name: str, low: Any, high_name: str, high: Any) -> No
 
 
 AXES = 64
-"""The most axes that an array has, in numpy."""
+"""The largest number of axes of a numpy array."""
 SIZE = 2**31 - 1
-"""The most that a whole number which counts weights, units or blocks may be."""
+"""The largest integer that is accepted as a number of weights, units or blocks."""
 
 
 def at_most(term: str, name: str, value: int, most: int = SIZE) -> None:
-    """Refuse a whole number beyond what it can be good for, before anything counts up to it."""
+    """Raise if an integer is larger than is useful, before anything counts up to it."""
     if value > most:
         raise ValueError(f"{term}({name}={shown(value)}): {name} must be at most {most}.")
 

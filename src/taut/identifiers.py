@@ -1,7 +1,7 @@
-"""Name ↔ object ↔ plain dict: one codec for terms, layers, optimizers and whatever else has a config.
+"""Conversion between names, objects and plain dicts, for everything that has a config: terms, layers, optimizers.
 
-Only registered classes are ever made; nothing that a dict names is imported. Names are compared without
-case and underscores, so "MaxNorm", "max_norm" and Keras 2's "maxnorm" are one.
+Only registered classes are created; no module that a dict names is imported. Names are compared without case and
+underscores, so that "MaxNorm", "max_norm" and Keras 2's "maxnorm" mean the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from taut import _keras_words, errors, layouts
 
-# Where the classes of a kind register themselves. A fixed table: a dict from a file never chooses it.
+# The modules that register the classes of each kind. A fixed table, so that a dict from a file cannot choose one.
 _HOMES = {
     "regularizer": "taut.regularizers",
     "constraint": "taut.constraints",
@@ -33,7 +33,7 @@ _aliases: dict[str, set[str]] = {}
 
 
 def register(kind: str, cls: type, *aliases: str) -> type:
-    """Make ``cls`` known under its own name and ``aliases``.
+    """Register ``cls`` under its own name and ``aliases``.
 
     Args:
         kind: "regularizer", "constraint", "layer", "optimizer", "loss", ...
@@ -84,7 +84,7 @@ def names(kind: str) -> list[str]:
 
 
 def snake_case(name: str) -> str:
-    """Keras's way of naming a class's objects.
+    """A class name in snake case, as Keras names objects.
 
     >>> snake_case("MeanSquaredError"), snake_case("LSTMCell"), snake_case("L1")
     ('mean_squared_error', 'lstm_cell', 'l1')
@@ -94,9 +94,9 @@ def snake_case(name: str) -> str:
 
 
 def numbered(base: str, taken: dict[str, int]) -> str:
-    """``base``, or the first of base_1, base_2, ... that is free; ``taken`` remembers it, and how far the search came.
+    """``base``, or the first of base_1, base_2, ... that is not in ``taken``, which then stores it.
 
-    So a thousand names cost a thousand steps, not a thousand searches from the beginning.
+    So a thousand names take a thousand steps, not a thousand searches from the start.
 
     >>> taken = {}
     >>> [numbered(name, taken) for name in ("dense", "dense_1", "dense", "dense")]
@@ -130,7 +130,7 @@ def serialize(obj: Any, for_keras: Any = None) -> dict[str, Any] | None:
     config = obj.get_config()
     if cls not in _kind_of:
         raise TypeError(
-            f"{cls.__name__} is not registered, so what reads the dict back could not make it. Call "
+            f"{cls.__name__} is not registered, so a config of it could not be loaded again. Call "
             f"taut.identifiers.register(kind, {cls.__name__}) once."
         )
     if _kind_of[cls] in ("regularizer", "constraint") and cls.__module__.partition(".")[0] != "taut":
@@ -144,10 +144,10 @@ def serialize(obj: Any, for_keras: Any = None) -> dict[str, Any] | None:
 
 
 def _readable(cls: Any, config: Any) -> dict[str, Any]:
-    """The config of a user's own term as plain Python, once it is sure that the term can be made of it again.
+    """The config of a user's own term as plain Python, after a check that the term can be created from it.
 
     Raises:
-        TypeError: it holds something that is no plain Python, or lacks an argument.
+        TypeError: it contains something that is not plain Python, or an argument is missing.
     """
 
     def plain(value: Any) -> Any:
@@ -162,7 +162,8 @@ def _readable(cls: Any, config: Any) -> dict[str, Any]:
         cls.from_config(dict(written))
     except Exception as error:
         raise TypeError(
-            f"{cls.__name__}.get_config() gives {errors.shown(config)}, of which no {cls.__name__} can be made again: "
+            f"{cls.__name__}.get_config() gives {errors.shown(config)}, from which {cls.__name__} cannot be created "
+            "again: "
             f"{error}. It has to return the constructor's arguments."
         ) from error
     return written
@@ -203,9 +204,10 @@ def _fan_in(layer: Any) -> tuple[int, ...]:
 
 
 def from_keras(obj: Any) -> Any:
-    """The taut term that a regularizer or constraint of Keras's own is, by its config; None for everything else.
+    """The taut term that corresponds to one of Keras's own regularizers or constraints; None for everything else.
 
-    It is known by its class's module, so that Keras is not imported; a user's subclass is not taken for its base.
+    It is recognised by the module of its class, so Keras is not imported. A user's subclass does not count as its base
+    class.
 
     Raises:
         ValueError: norms of a whole tensor (``axis=None`` in Keras), which taut writes as explicit axes.
@@ -220,7 +222,7 @@ def from_keras(obj: Any) -> Any:
 
 
 def _as_written(value: Any) -> Any:
-    """A number that is float32's as the shortest decimal that is that float32."""
+    """A number that is exactly a float32, as the shortest decimal that rounds to it."""
     if not isinstance(value, float) or not abs(value) < np.finfo(np.float32).max:
         return value
     short = np.float32(value)
@@ -236,7 +238,7 @@ def _keras_kind(cls: type) -> str | None:
 
 
 def make(kind: str, name: str, **config: Any) -> Any:
-    """An object of the registered class called ``name``."""
+    """An object of the registered class with this name."""
     return _find(kind, name)(**config)
 
 
@@ -265,8 +267,9 @@ def deserialize(kind: str, config: Mapping[str, Any] | None) -> Any:
         given = {key: _as_written(value) for key, value in given.items()}
     if theirs and "axis" in given and given["axis"] is None:
         raise ValueError(
-            f"Keras's {name}(axis=None) takes one norm of the whole array, and taut's axis=None means one norm a unit. "
-            f"Write the axes out: axis=(0, 1) for a kernel of two axes is the whole, axis=0 each unit."
+            f"Keras's {name}(axis=None) takes one norm of the whole array, while taut's axis=None means one norm "
+            "per unit. "
+            f"Give the axes: for a kernel of two axes, axis=(0, 1) is the whole kernel and axis=0 each unit."
         )
     return cls.from_config(given)
 

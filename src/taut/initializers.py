@@ -1,4 +1,4 @@
-"""Initial weights by Keras's names and formulas, drawn by numpy (one eager JAX draw a parameter costs seconds)."""
+"""Initial weights by Keras's names and formulas, drawn by numpy (one eager JAX draw per parameter costs seconds)."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ if not TYPE_CHECKING:  # a type checker should see what is there
     __getattr__ = _keras_words.in_module(__name__, __all__, "initializer")
 
 Shape = tuple[int, ...]
-# The standard deviation of a normal truncated at ±2: Keras divides by it so that the variance comes out as asked.
+# The standard deviation of a normal truncated at ±2: Keras divides by it so that the variance is the requested one.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
 @dataclass(frozen=True)
 class Initializer:
-    """Draws a float32 array. ``seed`` (where there is one) makes the draw its own, apart from the model's seed.
+    """Draws a float32 array. With a ``seed`` (if the class has one) the values do not depend on the model's seed.
 
     Raises:
-        ValueError: a number that is not finite, a negative ``stddev`` or ``scale``, a seed that is no integer ≥ 0.
+        ValueError: a number that is not finite, a negative ``stddev`` or ``scale``, a seed that is not an integer ≥ 0.
     """
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class Initializer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
-        # Keras's configs also name axes, which are None but in layers that pack several matrices into one.
+        # Keras's configs also contain axes, which are None except in layers that pack several matrices into one.
         known = {f.name for f in fields(cls)}
         return cls(**{k: v for k, v in config.items() if k in known or v is not None})
 
@@ -151,7 +151,7 @@ def _truncated(shape: Shape, generator: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TruncatedNormal(Initializer):
-    """Normal with ``mean`` and ``stddev``, nothing beyond two ``stddev``."""
+    """Normal with ``mean`` and ``stddev``; values more than two ``stddev`` from the mean are drawn again."""
 
     mean: float = 0.0
     stddev: float = 0.05
@@ -162,9 +162,9 @@ class TruncatedNormal(Initializer):
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included, as Keras has them.
+    """(fan in, fan out) of a kernel whose last axis counts the units, receptive field included, as in Keras.
 
-    Of a layer's own array ``taut.layouts.of(layer)[name].fans`` are right whatever its axes.
+    For an array of a layer, ``taut.layouts.of(layer)[name].fans`` is right for any order of axes.
     """
     return layouts.fans("window* in out" if len(shape) > 1 else "out*", shape)
 
@@ -200,7 +200,7 @@ class VarianceScaling(Initializer):
 
 
 def _scaling(name: str, scale: float, mode: str, distribution: str) -> type[Initializer]:
-    """Keras's named cases of variance scaling, each a class with a ``seed`` alone."""
+    """Keras's named cases of variance scaling, each a class whose only argument is ``seed``."""
 
     @dataclass(frozen=True)
     class Named(Initializer):
@@ -267,7 +267,7 @@ for _class in (
 
 
 def get(identifier: Any) -> Initializer | None:
-    """An initializer from its name, its config, itself, or a function of ``(shape, numpy.random.Generator)``.
+    """An initializer from a name, a config, an initializer, or a function of ``(shape, numpy.random.Generator)``.
 
     >>> get("he_normal")
     HeNormal(seed=None)
@@ -289,5 +289,5 @@ def serialize(initializer: Initializer) -> Any:
 
 
 def deserialize(config: dict[str, Any]) -> Any:
-    """The initializer that a dict describes. Only registered classes are made."""
+    """The initializer that a dict describes. Only registered classes are created."""
     return identifiers.deserialize("initializer", config)

@@ -1,4 +1,4 @@
-"""A regularizer and a constraint on one weight, as one exact step."""
+"""A regularizer and a constraint on the same weights, as one exact step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def known(
     shape: tuple[int, ...] | None = None,
     fan_in: Axes = None,
 ) -> str | None:
-    """None if the pair has an exact joint step; otherwise why it is refused, and the way out.
+    """None if the pair has an exact joint step; otherwise a message that says why not, and what to do.
 
     Args:
         regularizer: in proximal mode, or None.
@@ -46,21 +46,21 @@ def known(
         return None
     r, c = errors.words(regularizer), errors.words(constraint)
     return (
-        f"No exact joint step is known for {r} with {c} on one weight: {reason}. One after the other would "
-        f'converge to the wrong point. Let the penalty act by gradient, ({r}).acting("gradient"), or put the '
-        f"two on different weights."
+        f"No exact joint step is known for {r} with {c} on the same weights: {reason}. Applying one after "
+        f"the other would converge to the wrong point. Differentiate the penalty with the loss, "
+        f'({r}).acting("gradient"), or put the two on different weights.'
     )
 
 
 def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | None) -> Step:
-    """The function ``(w, step, fan_in) -> w`` that ends an optimizer's step for one weight.
+    """The function ``(w, step, fan_in) -> w`` that is applied to the weights after each optimizer step.
 
     It is argmin_z R(z) + Σ (z − w)²/(2·step) over the constraint's set. ``step`` None asks for the Euclidean
-    projection alone. Sets that are not convex are taken in the Euclidean metric.
+    projection alone. For sets that are not convex the Euclidean distance is used.
 
     Raises:
-        ValueError: no exact joint step is known (see `known`), here or for a shape met later; or, for weights that can be
-            looked at, constraints that have no common point.
+        ValueError: no exact joint step is known (see `known`), now or later for a certain shape; or the constraints
+            cannot all hold (checked for weights whose values can be read).
 
     >>> import numpy as np
     >>> from taut.constraints import NonNeg
@@ -96,10 +96,10 @@ def step_for(regularizer: Regularizer | Acting | None, constraint: Constraint | 
 def bound(
     regularizer: Regularizer | None, constraint: Constraint | None, shape: tuple[int, ...], fan_in: Axes = None
 ) -> Callable[[Array, Number | None], Array]:
-    """`step_for` for weights of one shape: ``(w, step) -> w``, whose method is found here, once.
+    """`step_for` for weights of one shape: ``(w, step) -> w``. The method is chosen once, here.
 
-    What a training loop calls after every step. NaN is not looked for, which costs as much as the map does. ``step``
-    None asks for the projection alone.
+    For a training loop, which calls it after every step. It does not check for NaN, since that takes as long as the map
+    itself. ``step`` None gives the projection only.
 
     Raises:
         ValueError: no exact joint step is known.

@@ -1,8 +1,8 @@
 """Losses with Keras's names, reductions and defaults, computed from logits where the model allows it.
 
-A loss is a hashable frozen dataclass, so a compiled program is keyed by it. ``rows`` gives one value a row of the
+A loss is a hashable frozen dataclass: compiled programs are cached by it. ``rows`` gives one value per row of the
 batch; training sums ``sample_weight × rows`` and divides by the number of rows (Keras's ``sum_over_batch_size``).
-One file because each loss is a few lines beside what they share.
+One file because each loss is a few lines on top of what they share.
 """
 
 from __future__ import annotations
@@ -59,25 +59,25 @@ class Loss:
         return False
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        """One value a row; ``logits`` says that ``out`` is what the last activation would have been given."""
+        """One value per row; ``logits`` says that ``out`` is the input of the last activation."""
         raise NotImplementedError
 
     def check(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
-        """The labels in the shape and type that ``rows`` takes; an error that names the row where they do not fit."""
+        """The labels in the form that ``rows`` takes; raises an error with the first row that does not fit."""
         raise NotImplementedError
 
     def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
-        """A cheaper loss and labels with the same values, where ``y`` allows it."""
+        """A cheaper loss and labels that give the same values, if ``y`` allows it."""
         return None
 
     def __call__(self, y_true: Any, y_pred: Any) -> Array:
         return jnp.mean(self.each(y_true, y_pred))
 
     def each(self, y_true: Any, y_pred: Any) -> Array:
-        """One value a row, for labels and outputs of any array library.
+        """One value per row, for labels and outputs of any array library.
 
         Raises:
-            ValueError: labels whose shape does not fit the outputs' (never broadcast against them).
+            ValueError: labels whose shape does not fit the shape of the outputs (they are not broadcast).
         """
         y, out = jnp.asarray(y_true), jnp.asarray(y_pred)
         expected = self.expected_labels(out.shape)
@@ -90,7 +90,7 @@ class Loss:
         return self.rows(y, out, self.from_logits)
 
     def expected_labels(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the labels of outputs of ``shape``."""
+        """The shape that labels must have for outputs of ``shape``."""
         return shape
 
     def get_config(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class Loss:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
-        # Keras's configs also carry a name and a reduction, which are not ours to choose.
+        # Keras's configs also contain a name and a reduction, which taut does not have.
         known = {f.name for f in dataclasses.fields(cls)}
         return cls(**{k: v for k, v in config.items() if k in known})
 
@@ -112,7 +112,7 @@ def _row_mean(values: Array) -> Array:
 
 
 def _same_shape(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Labels of the output's shape; a single output may come without its last axis, as Keras allows."""
+    """Labels of the output's shape; for a single output the last axis may be missing, as in Keras."""
     if y.dtype.kind not in "fiub":
         raise ValueError(f"labels have dtype {y.dtype}, expected numbers for the loss {_name(loss)!r}.")
     if y.ndim == len(shape) and shape[-1] == 1:
@@ -206,7 +206,8 @@ class CategoricalCrossentropy(_Crossentropy):
         return y
 
     def lowered(self, y: np.ndarray) -> tuple[Loss, np.ndarray] | None:
-        # One-hot labels are class numbers: an eighth of the bytes to gather, and no argmax of them for the accuracy.
+        # One-hot labels become class numbers: there are fewer bytes to gather, and the accuracy needs no argmax of
+        # them.
         if (
             self.label_smoothing
             or y.shape[-1] == 1
@@ -226,7 +227,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         return shape[:-1]
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        # A comparison with the class numbers fuses into the sum; a gather would be a kernel of its own.
+        # A comparison with the class numbers is fused with the sum; a gather would be a separate kernel.
         chosen = y[..., None] == jnp.arange(out.shape[-1], dtype=y.dtype)
         if logits or self.from_logits:
             return _rows_only(jax.nn.logsumexp(out, axis=-1) - jnp.sum(jnp.where(chosen, out, 0), axis=-1))
@@ -291,7 +292,7 @@ class BinaryCrossentropy(_Crossentropy):
 
 @dataclass(frozen=True)
 class FunctionLoss(Loss):
-    """A plain function ``loss(y_true, y_pred)`` in JAX that gives one value a row (or any shape that starts so)."""
+    """A plain function ``loss(y_true, y_pred)`` in JAX that returns one value (or more) per row."""
 
     function: Callable[[Any, Any], Any]
 
@@ -302,7 +303,7 @@ class FunctionLoss(Loss):
         if values.shape[0] != out.shape[0]:
             raise ValueError(
                 f"the loss {getattr(self.function, '__name__', 'function')!r} gave shape {values.shape} for "
-                f"{out.shape[0]} rows; expected one value a row, or one number."
+                f"{out.shape[0]} rows; expected one value per row, or one number."
             )
         return _row_mean(values)
 
@@ -316,12 +317,13 @@ class FunctionLoss(Loss):
     def get_config(self) -> dict[str, Any]:
         raise ValueError(
             f"the loss {getattr(self.function, '__name__', 'function')!r} is a plain function, which a model file "
-            f"cannot name: a file holds no code. Call compile with a loss by name before saving, or compile after loading."
+            "cannot store, because a file contains no code. Compile with the name of a loss before saving, or "
+            "compile after loading."
         )
 
 
 def _rows_only(values: Array) -> Array:
-    """One value a row, where the output has axes between rows and classes."""
+    """One value per row, if the output has axes between rows and classes."""
     return values if values.ndim == 1 else _row_mean(values)
 
 
@@ -339,13 +341,13 @@ _CLASSES: dict[Any, Callable[..., Loss]] = {}
 
 
 def _function(cls: Callable[..., Loss]) -> Callable[..., Array]:
-    """Keras's lower-case form: a function of (y_true, y_pred) that gives one value a row."""
+    """Keras's lower-case form: a function of (y_true, y_pred) that gives one value per row."""
 
     def each(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Array:
         return cls(*args, **kwargs).each(y_true, y_pred)
 
     each.__name__ = identifiers.snake_case(cls.__name__)
-    each.__doc__ = f"`{cls.__name__}` as one value a row; takes its arguments after (y_true, y_pred)."
+    each.__doc__ = f"`{cls.__name__}` as one value per row; takes its arguments after (y_true, y_pred)."
     _CLASSES[each] = cls
     return each
 
@@ -358,7 +360,7 @@ binary_crossentropy = _function(BinaryCrossentropy)
 
 
 def get(identifier: Any) -> Any:
-    """A loss from its name ("mse", "categorical_crossentropy", ...), its config, itself, or a plain function.
+    """A loss from its name ("mse", "categorical_crossentropy", ...), its config, a loss object, or a plain function.
 
     >>> get(mse)
     MeanSquaredError()
@@ -377,5 +379,5 @@ def serialize(loss: Loss) -> Any:
 
 
 def deserialize(config: dict[str, Any]) -> Any:
-    """The loss that a dict describes, taut's or Keras's. Only registered classes are made."""
+    """The loss that a dict describes, in taut's or Keras's form. Only registered classes are created."""
     return identifiers.deserialize("loss", config)

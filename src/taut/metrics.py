@@ -1,7 +1,8 @@
-"""Metrics: one number a row, averaged over all rows of an epoch inside the compiled program.
+"""Metrics: one number per row, averaged over all rows of an epoch inside the compiled program.
 
-``"accuracy"`` becomes the binary, sparse or categorical one by the shape of the labels and of the output, by Keras's
-rule, whatever the loss (docs/decisions/071). Any loss, by name or object, is a metric as well. Metrics are not weighted
+``"accuracy"`` becomes binary, sparse or categorical accuracy by Keras's rule: it depends on the shapes of labels and
+output, not on the loss (docs/decisions/071). Any loss, by name or as an object, can be used as a metric. Metrics are
+not weighted
 by ``sample_weight`` (nor are Keras's ``metrics``).
 """
 
@@ -44,10 +45,10 @@ _TAKEN = ("loss", "data_loss", "penalty")
 
 @dataclass(frozen=True)
 class Metric:
-    """A named value a row; hashable, so that equal models share one compiled program.
+    """A metric: a name, and one value per row. Hashable, so that equal models share one compiled program.
 
-    A subclass implements ``values`` and, where labels are not shaped like the output, ``expected_labels``. ``on_logits``
-    says that it may be given what the last activation would have been given.
+    A subclass implements ``values`` and, where labels are not shaped like the output, ``expected_labels``.
+    ``on_logits`` says that it also accepts the input of the last activation.
     """
 
     name: str
@@ -63,18 +64,18 @@ class Metric:
             raise ValueError(f"a metric cannot be named {self.name!r}: History already has that key. Rename it.")
 
     def values(self, y: Array, out: Array, logits: bool) -> Array:
-        """One value a row, or one an entry."""
+        """One value per row, or one per entry."""
         raise NotImplementedError
 
     def expected_labels(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-        """The shape of the labels of outputs of ``shape``; None for any."""
+        """The shape that labels must have for outputs of ``shape``; None if any shape is accepted."""
         return shape
 
     def rows(self, y: Array, out: Array, logits: bool = False) -> Array:
-        """One value a row.
+        """One value per row.
 
         Raises:
-            ValueError: labels that are laid out otherwise; comparing them would broadcast into nonsense.
+            ValueError: labels of another shape, which broadcasting would compare in the wrong way.
         """
         expected = self.expected_labels(out.shape)
         if expected is not None and y.shape != expected:
@@ -147,7 +148,7 @@ class BinaryAccuracy(Metric):
 
 @dataclass(frozen=True)
 class _Accuracy(Metric):
-    """Keras's "accuracy": which one it is shows in the shapes."""
+    """Keras's "accuracy", which chooses the kind of accuracy by the shapes."""
 
     on_logits: ClassVar[bool] = True
     any_labels: ClassVar[bool] = True
@@ -164,7 +165,7 @@ class _Accuracy(Metric):
 
 @dataclass(frozen=True)
 class _LossMetric(Metric):
-    """A loss, measured without the sample weights."""
+    """A loss as a metric, without sample weights."""
 
     loss: losses.Loss
 
@@ -177,7 +178,7 @@ class _LossMetric(Metric):
 
 @dataclass(frozen=True)
 class _FunctionMetric(Metric):
-    """A plain function of (labels, outputs) that gives one value a row, or one number."""
+    """A plain function of (labels, outputs) that gives one value per row, or one number."""
 
     function: Callable[[Array, Array], Any]
 
@@ -185,7 +186,7 @@ class _FunctionMetric(Metric):
         values = jnp.asarray(self.function(y, out))
         if values.ndim and values.shape[0] != out.shape[0]:
             raise ValueError(
-                f"metric {self.name!r} gave shape {values.shape} for {out.shape[0]} rows; expected one value a row, or "
+                f"metric {self.name!r} gave shape {values.shape} for {out.shape[0]} rows; expected one value per row, or "
                 f"one number."
             )
         return jnp.broadcast_to(values, (out.shape[0],)) if values.ndim == 0 else values
@@ -195,7 +196,7 @@ class _FunctionMetric(Metric):
 
 
 def _of_loss(cls: type[losses.Loss]) -> Callable[..., _LossMetric]:
-    """Keras's name for a loss that is measured: takes a name, then the loss's own arguments."""
+    """Keras's class for a loss as a metric: takes a name, then the arguments of the loss."""
 
     def metric(name: str = identifiers.snake_case(cls.__name__), **arguments: Any) -> _LossMetric:
         return _LossMetric(name, cls(**arguments))
@@ -223,12 +224,12 @@ def get(identifier: Any) -> Metric:
 
     Args:
         identifier: "accuracy", one of the accuracies by its full name, the name of a loss, a ``Loss``, a ``Metric`` or
-            a function in JAX. "accuracy" of several outputs asks which is the largest; for yes/no labels, each output
-            counted by itself, give "binary_accuracy".
+            a function in JAX. With several outputs, "accuracy" compares the largest output with the label; for
+            independent yes/no labels give "binary_accuracy".
 
     Raises:
-        ValueError: an unknown name; the message lists the nearest known ones.
-        TypeError: something that is no metric.
+        ValueError: an unknown name; the message lists similar names.
+        TypeError: something that is not a metric.
 
     >>> get("binary_accuracy")
     BinaryAccuracy(name='binary_accuracy', threshold=0.5)
@@ -258,7 +259,7 @@ def get(identifier: Any) -> Metric:
 
 
 def get_all(given: Sequence[Any]) -> tuple[Metric, ...]:
-    """The metrics of a model; one whose name is taken is numbered, so that each has its own column in a History."""
+    """The metrics of a model. Repeated names get a number, so that each metric has its own column in the History."""
     taken: dict[str, int] = {}
     found = [get(identifier) for identifier in given]
     return tuple(metric.named(identifiers.numbered(metric.name, taken)) for metric in found)
@@ -268,7 +269,7 @@ def serialize(metric: Any) -> Any:
     """A name, or a plain dict, that `deserialize` turns back into an equal metric.
 
     Raises:
-        TypeError: a plain function, which no file can name.
+        TypeError: a plain function, which a file cannot store.
     """
     if isinstance(metric, str):
         return metric
@@ -279,14 +280,14 @@ def serialize(metric: Any) -> Any:
         return {"class_name": "Loss", "config": {"name": metric.name, "loss": losses.serialize(metric.loss)}}
     if isinstance(metric, _FunctionMetric):
         raise TypeError(
-            f"the metric {metric.name!r} is a plain function, which a model file cannot name: a file holds no code. "
-            f"Compile with a metric by name before saving, or compile after loading."
+            f"the metric {metric.name!r} is a plain function, which a model file cannot store, because a file "
+            "contains no code. Compile with the name of a metric before saving, or compile after loading."
         )
     return identifiers.serialize(metric)
 
 
 def deserialize(config: Any) -> Any:
-    """What `serialize` described: a name, a loss or a metric. Only registered classes are made."""
+    """The metric that `serialize` described: a name, a loss or a metric. Only registered classes are created."""
     if isinstance(config, str):
         return config
     if config.get("class_name") == "Loss":

@@ -1,16 +1,18 @@
-"""Optimizers in Keras's update rules and defaults, each of which also knows its own per-entry step.
+"""Optimizers with Keras's update rules and defaults. Each can also compute its effective step size for every weight.
 
-A proximal step has to be taken in the metric of the optimizer's step, or training converges to the neighbour of the
-optimum. An optimizer's *effective step* is the update's response to a constant gradient: SGD lr/(1−momentum), Adam
+A proximal step has to use the optimizer's own step size for each weight; otherwise training converges to a point next
+to the optimum. An optimizer's *effective step* is the update's response to a constant gradient: SGD lr/(1−momentum),
+Adam
 lr·√(1−β₂ᵗ)/(√v+ε), RMSprop lr/√(v+ε) (over 1−momentum), Adagrad lr/√(a+ε).
 
-Rules that match optax's are optax's; the Adam family is ours, because Keras adds ε to the root of the *uncorrected*
+Where optax has the same rule, it is used; the Adam family is implemented here, because Keras adds ε to the root of the
+*uncorrected*
 second moment (optax's form is 4e-3 away after 100 steps, this one 1e-7).
 
 Each optimizer is a frozen dataclass and a JAX pytree whose numbers are leaves: a new learning rate costs no
 compilation.
 
-One file because the rules are short and are read side by side.
+One file because the rules are short and easier to compare in one place.
 """
 
 from __future__ import annotations
@@ -64,19 +66,21 @@ def _count(owner: str, name: str, value: Any) -> None:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Optimizer(Term):
-    """What every optimizer takes, in Keras's words.
+    """The arguments that all optimizers have, with Keras's names.
 
     Args:
         learning_rate: > 0.
-        weight_decay: decoupled: w ← w − lr·weight_decay·w before each update, for every trainable parameter.
+        weight_decay: decoupled weight decay: w ← w − lr·weight_decay·w before each update, for every trainable
+            parameter.
         clipnorm: each parameter's gradient is scaled down to at most this L2 norm.
-        clipvalue: each gradient entry is clipped into ±clipvalue.
-        global_clipnorm: all gradients together are scaled down to at most this L2 norm. At most one of the three.
-        use_ema: keep a moving average of the *projected* weights and put it in their place when ``fit`` ends.
-        ema_momentum: the average's memory, in [0, 1).
-        ema_overwrite_frequency: also put it in their place every so many steps.
-        gradient_accumulation_steps: average the gradients of this many batches for one step; prox, projection and
-            averages act once a step, never once a batch.
+        clipvalue: each gradient entry is clipped to [−clipvalue, clipvalue].
+        global_clipnorm: all gradients together are scaled down to at most this L2 norm. At most one of the three can be
+            given.
+        use_ema: keep a moving average of the *projected* weights, which replaces the weights when ``fit`` ends.
+        ema_momentum: the decay rate of the average, in [0, 1).
+        ema_overwrite_frequency: also replace the weights by the average every this many steps.
+        gradient_accumulation_steps: average the gradients of this many batches for one step. Proximal steps,
+            projections and averages are applied once per step, not once per batch.
     """
 
     weight_decay: float | None = number(None, check=errors.not_negative, optional=True)
@@ -89,7 +93,7 @@ class Optimizer(Term):
     gradient_accumulation_steps: int | None = None
 
     kind: ClassVar[str] = "optimizer"
-    #: the metric is a moving average, so it fades between an entry's gradients
+    #: the scaling is a moving average, so it decays while a weight gets no gradient
     forgets: ClassVar[bool] = False
     #: each entry is updated by itself, so that small parameters can be kept as one vector
     elementwise: ClassVar[bool] = True
@@ -113,13 +117,13 @@ class Optimizer(Term):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """The optimizer that a config of taut's or of Keras's describes."""
-        # Keras also writes a name, and switches that do nothing while they are off (amsgrad, centered, ...).
+        """The optimizer that a config of taut or Keras describes."""
+        # Keras also writes a name, and options that have no effect while they are off (amsgrad, centered, ...).
         known = {field.name for field in dataclasses.fields(cls)}
         return super().from_config({k: v for k, v in config.items() if k in known or (v and k != "name")})
 
     def prepared(self) -> Optimizer:
-        """The same optimizer as a compiled program takes it: float32 numbers, and None for a momentum of 0 (no buffer)."""
+        """The optimizer in the form that a program takes: float32 numbers, and None for a momentum of 0 (no buffer)."""
         plain = dataclasses.replace(self, momentum=None) if getattr(self, "momentum", None) == 0 else self
         return jax.tree.map(lambda n: np.asarray(n, np.float32), plain)
 
@@ -131,19 +135,19 @@ class Optimizer(Term):
         return (self.gradient_accumulation_steps or 1) > 1
 
     def transformation(self) -> optax.GradientTransformation:
-        """The update rule in optax's form (``init`` and ``update``), learning rate included."""
+        """The update rule in optax's form (``init`` and ``update``), including the learning rate."""
         raise NotImplementedError
 
     def moment(self, state: Any, path: str) -> Any:
-        """The second moment of the parameter at ``path``, which its metric comes from; None where there is none."""
+        """The second moment of the parameter at ``path``, which determines its scaling; None if the rule has none."""
         return None
 
     def size(self, state: Any, moment: Any) -> Any:
-        """The effective step of entries with this ``moment``: a number, or shaped like it. ``state`` is after the update."""
+        """The effective step size, a number or shaped like ``moment``; ``state`` is the one after the update."""
         raise NotImplementedError
 
     def clip(self, gradients: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        """The gradients, clipped as asked."""
+        """The gradients after clipping."""
         if self.clipvalue is not None:
             return {p: jnp.clip(g, -self.clipvalue, self.clipvalue) for p, g in gradients.items()}
         if self.clipnorm is not None:
@@ -183,7 +187,7 @@ def _momentum(momentum: Any, nesterov: bool = False) -> tuple[optax.GradientTran
 
 
 class AdamState(NamedTuple):
-    """Steps taken, and the first and second moments of the gradients."""
+    """The number of steps, and the first and second moments of the gradients."""
 
     taken: jax.Array
     m: Tree
@@ -214,7 +218,7 @@ def keras_adam(learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any) -> op
 
 @dataclass(frozen=True, eq=False)
 class Adam(Optimizer):
-    """Adam, with ε outside the root of the uncorrected second moment, as Keras has it."""
+    """Adam as in Keras: ε is added to the square root of the uncorrected second moment."""
 
     learning_rate: float = number(0.001, check=positive)
     beta_1: float = number(0.9, check=fraction)
@@ -251,13 +255,13 @@ class AdamW(Adam):
         epsilon: float = EPSILON,
         **others: Any,
     ) -> None:
-        # By hand, because Keras has weight_decay second here and among the last elsewhere.
+        # Written out, because Keras has weight_decay second here and among the last arguments elsewhere.
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **others)
 
 
 @dataclass(frozen=True, eq=False)
 class RMSprop(Optimizer):
-    """v ← rho·v + (1−rho)·g²; w ← w − lr·g/√(v+ε), the quotient passed through ``momentum``."""
+    """v ← rho·v + (1−rho)·g²; w ← w − lr·g/√(v+ε), with ``momentum`` applied to g/√(v+ε)."""
 
     learning_rate: float = number(0.001, check=positive)
     rho: float = number(0.9, check=fraction)
@@ -304,17 +308,17 @@ class Optax(Optimizer):
     """Any optax transformation as an optimizer.
 
     Args:
-        tx: the transformation, learning rate included.
-        step_size: ``step_size(state, path)`` gives the effective step after an update (the update's response to a
-            constant gradient of 1), a number or shaped like the parameter. Without it, terms that act by a proximal
-            step or by projection in a metric are refused.
-        learning_rate: for decoupled decay alone; the transformation has its own.
+        tx: the transformation, including the learning rate.
+        step_size: ``step_size(state, path)`` gives the effective step size after an update (the size of the update for
+            a constant gradient of 1), a number or an array shaped like the parameter. Without it, terms that need
+            proximal steps or scaled projections raise an error.
+        learning_rate: used for decoupled weight decay only; the transformation has its own.
     """
 
     tx: optax.GradientTransformation
     step_size: Callable[[Any, str], Any] | None = None
     learning_rate: float = number(1.0, check=positive)
-    elementwise: ClassVar[bool] = False  # nobody knows
+    elementwise: ClassVar[bool] = False  # not known
 
     @property
     def has_size(self) -> bool:  # type: ignore[override]
@@ -331,7 +335,9 @@ class Optax(Optimizer):
         return moment  # what step_size gave is the step itself
 
     def get_config(self) -> dict[str, Any]:
-        raise ValueError("an Optax optimizer wraps functions, which a model file cannot name; compile after loading.")
+        raise ValueError(
+            "an Optax optimizer contains functions, which a model file cannot store; compile after loading."
+        )
 
 
 for _class in (SGD, Adam, AdamW, RMSprop, Adagrad):

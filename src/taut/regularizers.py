@@ -21,11 +21,11 @@ class L1(Regularizer):
     """Adds ``l1 * sum(abs(w))`` to the loss; makes useless weights exactly 0.0.
 
     Args:
-        l1: strength, a finite number ≥ 0 (or an array of them, one an entry). None means 0.01.
+        l1: strength, a finite number ≥ 0 (or an array of strengths, one per weight). None means 0.01.
 
     Raises:
         ValueError: a strength that is negative, NaN or infinite.
-        TypeError: a strength that is no number.
+        TypeError: a strength that is not a number.
 
     Reference: Tibshirani, Regression shrinkage and selection via the lasso (1996).
 
@@ -53,11 +53,11 @@ class L2(Regularizer):
     """Adds ``l2 * sum(square(w))`` to the loss; keeps weights small and spread out. No ½.
 
     Args:
-        l2: strength, a finite number ≥ 0 (or an array of them, one an entry). None means 0.01.
+        l2: strength, a finite number ≥ 0 (or an array of strengths, one per weight). None means 0.01.
 
     Raises:
         ValueError: a strength that is negative, NaN or infinite.
-        TypeError: a strength that is no number.
+        TypeError: a strength that is not a number.
 
     Reference: Hoerl & Kennard, Ridge regression (1970).
 
@@ -81,7 +81,7 @@ class L2(Regularizer):
         return Shrinkage(l2=self.l2)
 
     def slope(self, w: Array) -> Array:
-        """The penalty's gradient, 2·l2·w, which decoupled decay takes off."""
+        """The penalty's gradient, 2·l2·w, which decoupled weight decay subtracts."""
         return 2 * self.l2 * w
 
 
@@ -91,13 +91,13 @@ class L1L2(Regularizer):
 
     Args:
         l1: strength of the absolute values, ≥ 0. None means 0.0, as in Keras: give at least one strength.
-        l2: strength of the squares, likewise.
+        l2: strength of the squares, ≥ 0. None means 0.0.
 
     The bare string "l1l2" (or "l1_l2") stands for strengths of 0.01 each; see docs/decisions/010.
 
     Raises:
         ValueError: a strength that is negative, NaN or infinite.
-        TypeError: a strength that is no number.
+        TypeError: a strength that is not a number.
 
     Reference: Zou & Hastie, Regularization and variable selection via the elastic net (2005).
 
@@ -116,7 +116,7 @@ class L1L2(Regularizer):
 
     @classmethod
     def from_name(cls) -> L1L2:
-        """What the bare string stands for: Keras's zeros would be a term that does nothing, in silence."""
+        """The term that the bare string stands for: with Keras's defaults of 0 it would silently do nothing."""
         return cls(0.01, 0.01)
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
@@ -130,12 +130,13 @@ class L1L2(Regularizer):
 class OrthogonalRegularizer(Regularizer):
     """Adds ``factor`` times the mean |cosine| between the rows (or columns) of a matrix to the loss.
 
-    factor · ½ · Σ_{i≠j} |û_i·û_j| / (n(n−1)/2) over the n rows divided by their norms, as Keras computes it. One
-    row gives 0 (Keras: NaN), and so does a zero row's part. It has no proximal map and acts by gradient.
+    factor · ½ · Σ_{i≠j} |û_i·û_j| / (n(n−1)/2) over the n rows divided by their norms, as Keras computes it. A single
+    row gives 0 (Keras: NaN); a row of zeros adds nothing. There is no proximal map: the penalty is differentiated with
+    the loss.
 
     Args:
         factor: strength, ≥ 0. None means 0.01.
-        mode: "rows" or "columns": which are to become orthogonal.
+        mode: "rows" or "columns": which of them should become orthogonal.
 
     Raises:
         ValueError: another mode, or (when called) an array that is not a matrix.
@@ -186,13 +187,13 @@ def serialize(regularizer: Any, for_keras: Any = None) -> dict[str, Any] | None:
 
     Args:
         regularizer: the term, or None.
-        for_keras: a layer, or its fan-in axes: write what Keras would read as the same term.
+        for_keras: a layer, or its fan-in axes: write the config that Keras reads as the same term.
     """
     return identifiers.serialize(regularizer, for_keras)
 
 
 def deserialize(config: dict[str, Any] | None) -> Any:
-    """The regularizer that a dict describes, taut's or Keras's. Only registered classes are made."""
+    """The regularizer that a dict describes, in taut's or Keras's form. Only registered classes are created."""
     return identifiers.deserialize("regularizer", config)
 
 

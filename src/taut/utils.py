@@ -1,4 +1,4 @@
-"""Small things a training script needs."""
+"""Utilities for training scripts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if not TYPE_CHECKING:  # a type checker should see what is there
     __getattr__ = _keras_words.in_module(__name__, __all__, "util")
 
 _stream: np.random.Generator | None = None
-# Of `drawn_from`: seen by its own thread alone, so that what another one draws meanwhile is neither changed nor used up.
+# For `drawn_from`: thread-local, so that draws of another thread are not changed.
 _inner: ContextVar[np.random.Generator | None] = ContextVar("taut_inner_stream", default=None)
 
 
 def set_random_seed(seed: int) -> None:
-    """Make everything drawn from here on (initial weights, orders, dropout) follow from ``seed``.
+    """Set the random seed of everything drawn from now on: initial weights, shuffling, dropout.
 
-    The same seed on the same machine, visible cores and versions gives the same bits. Without it every model and every
-    ``fit`` draws a seed of its own, recorded as ``model.seed`` and ``History.seed``.
+    The same seed gives the same bits on the same machine with the same visible cores and library versions. Without a
+    seed, every model and every ``fit`` draws its own, recorded as ``model.seed`` and ``History.seed``.
 
     Args:
         seed: an integer from 0 to 2³² − 1.
@@ -42,14 +42,14 @@ def _begun(seed: int) -> np.random.Generator:
 
 
 def draw_seed() -> int:
-    """The next seed of the stream that ``set_random_seed`` began, or a fresh one from the operating system."""
+    """The next seed of the stream that ``set_random_seed`` started, or a new one from the operating system."""
     stream = _inner.get() or _stream
     return secrets.randbits(31) if stream is None else int(stream.integers(2**31))
 
 
 @contextlib.contextmanager
 def drawn_from(seed: int) -> Generator[None]:
-    """Within the block everything is drawn as after ``set_random_seed(seed)``; the stream outside is not touched."""
+    """Inside the block, draws are those after ``set_random_seed(seed)``; the stream outside is not changed."""
     token = _inner.set(_begun(seed))
     try:
         yield
@@ -62,13 +62,13 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
 
     Args:
         x: class numbers 0, 1, ..., any shape; a last axis of one entry is dropped, as in Keras.
-        num_classes: how many there are; None means the largest plus one.
+        num_classes: the number of classes; None means the largest class number plus one.
 
     Returns:
         An array of shape (*x.shape, num_classes).
 
     Raises:
-        ValueError: a value that is no class number below ``num_classes``.
+        ValueError: a value that is not a class number below ``num_classes``.
 
     >>> to_categorical([0, 2])
     array([[1., 0., 0.],

@@ -79,7 +79,7 @@ def test_linen_needs_its_arrays() -> None:
     params = module.init(jax.random.key(0), np.ones((1, 4)))["params"]
     assert layouts.of(module, params)["kernel"].fan_in == (0,)
     assert layouts.of(module, {"kernel": (4, 3)})["kernel"].shape == (4, 3)
-    with pytest.raises(ValueError, match="given its equation when it is called"):
+    with pytest.raises(ValueError, match="equation of this Einsum is an argument of its call"):
         layouts.of(linen.Einsum((4, 3)), {"kernel": (4, 3)})
 
 
@@ -175,9 +175,9 @@ def test_a_row_that_cannot_be_read_is_refused() -> None:
         layouts.layout({"w": (0,)})  # type: ignore[dict-item]
     for axes, why in {
         "in units": "'units', expected one of in, in2",
-        "in (gate out)": "one factor at most goes without a size",
-        "window* out*": r"one axis at most has a \*",
-        "in (gate:4 out": "brackets hold what one axis packs",
+        "in (gate out)": "at most one factor may have no size",
+        "window* out*": r"at most one axis may have a \*",
+        "in (gate:4 out": "brackets contain the factors of one axis",
         "in.out": "'in.out', expected one of",
     }.items():
         with pytest.raises(ValueError, match=why):

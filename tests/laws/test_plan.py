@@ -139,7 +139,7 @@ def test_modes_that_a_term_has_not_are_refused() -> None:
 @pytest.mark.parametrize(
     ("terms", "said"),
     [
-        ({"regularizer": L1(), "constraint": Plain(abs)}, r"L1\(0.01\) with abs.*by gradient"),
+        ({"regularizer": L1(), "constraint": Plain(abs)}, r"L1\(0.01\) with abs.*Differentiate the penalty"),
         ({"regularizer": GroupLasso(), "constraint": UnitNorm()}, r"GroupLasso\(0.01\) with UnitNorm"),
         ({"constraint": Box(np.zeros(5), 1)}, r"Box.*shape \(3, 2\)"),
         ({"constraint": MaxNorm(1.0, axis=4)}, r"axis"),

@@ -227,7 +227,7 @@ def test_symmetric_in_a_metric_beside_scipy() -> None:
         (lambda: (NonNeg() & UnitSum(-1.0))(np.ones(2)), ValueError, "at least 0"),
         (lambda: Orthogonal() & L1Ball(), ValueError, r"No projection onto Orthogonal\(\) & L1Ball"),
         (lambda: LowRank(1) & NonNeg(), ValueError, r"No projection onto LowRank\(1\) & NonNeg"),
-        (lambda: (Fixed(0.5) & NonPositive())(np.ones(2)), ValueError, "no common point"),
+        (lambda: (Fixed(0.5) & NonPositive())(np.ones(2)), ValueError, "cannot all hold"),
         (lambda: TopK(0), ValueError, "at least 1"),
         (lambda: TopK(2.5), TypeError, "whole number"),
         (lambda: TopK(9)(np.ones((4, 2))), ValueError, "only 4"),

@@ -342,7 +342,7 @@ def test_groups_under_vmap_and_at_the_ends(term: Any) -> None:
         ({"by": "input", "groups": [[0, 1], [1, 2, 3]]}, "overlap"),
         ({"by": "input", "groups": [[0, 1], [3]]}, "do not cover"),
         ({"by": "input", "groups": [[0, 1, 2, 3, 4]]}, "do not exist"),
-        ({"by": "input", "groups": [[0, 1, 2, -1]]}, "0 or above"),
+        ({"by": "input", "groups": [[0, 1, 2, -1]]}, "must be ≥ 0"),
         ({"by": "unit", "groups": [0, 1]}, "do not cover"),
     ],
     ids=str,
@@ -443,7 +443,7 @@ def test_what_is_no_matrix_is_refused() -> None:
     for term in (NuclearNorm(0.1), SquaredSpectralNorm(0.1), SquaredOrthogonal(0.1)):
         with pytest.raises(ValueError, match="only one of them"):
             term(np.ones(3))
-        with pytest.raises(ValueError, match="blocks do not divide"):
+        with pytest.raises(ValueError, match="cannot be divided into"):
             type(term)(0.1, blocks=2)(np.ones((4, 3)))
         with pytest.raises(ValueError, match="at least 1"):
             type(term)(0.1, blocks=0)
@@ -536,13 +536,13 @@ def test_slope_by_groups_at_the_ends_and_refused() -> None:
     slope = jax.jit(jax.grad(lambda x: OrderedL1(0.5)(x) + jnp.sum(OrderedL1(0.5).prox(x, 0.7))))
     for x in (w, 0 * w):
         assert np.isfinite(np.asarray(slope(jnp.asarray(x, jnp.float32)))).all()
-    with pytest.raises(ValueError, match="must not rise"):
+    with pytest.raises(ValueError, match="must not increase"):
         OrderedL1([0.1, 0.2])
     with pytest.raises(ValueError, match="from 0 to 1"):
         OrderedL1(0.1, ratio=1.5)
-    with pytest.raises(ValueError, match="one strength an entry"):
+    with pytest.raises(ValueError, match="one strength per entry"):
         OrderedL1([0.2, 0.1])(np.ones(3))
-    with pytest.raises(ValueError, match="of one size"):
+    with pytest.raises(ValueError, match="the same size"):
         OrderedL1(0.1, by="input", groups=[[0], [1, 2]])
 
 

@@ -40,5 +40,5 @@ def test_together_with_a_penalty_and_with_another_set() -> None:
 
 
 def test_sets_without_a_common_point_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"Convex\(\) & .* have no common point"):
+    with pytest.raises(ValueError, match=r"Convex\(\) & .* cannot all hold"):
         (Convex() & Box(low=np.asarray([0.0, 2.0, 0.0]), high=np.asarray([0.5, 3.0, 0.5])))(np.zeros(3))

@@ -92,7 +92,7 @@ def test_a_second_time_there_is_nothing_to_drop(tmp_path: Any) -> None:
     small = compact(large)
     again = compact(small)
     assert not again.compaction.changed
-    assert str(again.compaction) == "nothing to drop: no input and no unit can go"
+    assert str(again.compaction) == "nothing to remove: every input and every unit has an effect"
     assert shapes(again) == shapes(small)
     assert_equal(again, large)
     small.save(tmp_path / "small.taut")
@@ -211,7 +211,7 @@ def test_a_bound_that_a_bias_would_leave_keeps_the_constant_units() -> None:
     model.set_weights(w)
     small = compact(model)
     assert shapes(small)[0] == (3, 4)
-    assert "dense_1: its bias cannot take up constant units" in str(small.compaction)
+    assert "dense_1: its bias cannot absorb constant units" in str(small.compaction)
     assert_equal(small, model, X[:, :3])
 
 
@@ -439,7 +439,7 @@ def test_a_state_that_cannot_be_cut_begins_anew_and_says_so() -> None:
     prepared = large.optimizer.prepared()
     large._state = transforms.layout(prepared, large.params), transforms.init(prepared, large.plan, large.params)
     small = compact(large)
-    assert "its state cannot be cut, so training starts it anew" in str(small.compaction)
+    assert "its state cannot be made smaller, so training starts with a new state" in str(small.compaction)
     assert small._state is None
 
 
@@ -522,7 +522,9 @@ def test_a_set_holds_what_is_left_to_the_same(term: Any) -> None:
 )
 def test_a_term_that_cannot_follow_is_named(terms: dict[str, Any]) -> None:
     large = net(**terms)
-    with pytest.raises(ValueError, match=r"compact: dense/kernel: .* cannot follow to fewer weights: it is about") as e:
+    with pytest.raises(
+        ValueError, match=r"compact: dense/kernel: .* cannot be applied to fewer weights: it is about"
+    ) as e:
         compact(large)
     assert "model.attach({'dense/kernel': None})" in str(e.value)
     assert_equal(compact(large, training=False), large)
@@ -538,7 +540,7 @@ def test_a_bound_that_counts_on_what_goes_is_named() -> None:
     w[2] /= w[2].sum(axis=0)
     large.set_weights(w)
     large.attach({"dense_1/kernel": constraints.Simplex()})
-    with pytest.raises(ValueError, match=r"dense_1/kernel: Simplex.* does not hold for the weights that are left"):
+    with pytest.raises(ValueError, match=r"dense_1/kernel: Simplex.* does not hold for the remaining weights"):
         compact(large)
 
 

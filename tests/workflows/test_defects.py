@@ -189,7 +189,7 @@ def test_max_norm_bounds_every_filter_without_an_axis() -> None:
         (lambda: MinMaxNorm(rate=5), r"rate.*5"),
         (lambda: MinMaxNorm(rate=0), r"rate.*0"),
         (lambda: Box(1, -1), r"Box.*1.*-1"),
-        (lambda: Box(), r"Box.*bounds nothing"),
+        (lambda: Box(), r"Box.*has no bound"),
         (lambda: MaxNorm(float("nan")), "MaxNorm.*nan"),
         (lambda: L1(-0.1), r"L1.*-0\.1"),
         (lambda: L2(float("inf")), r"L2.*inf"),

@@ -195,9 +195,9 @@ class Copied(Mapped):
     [
         (Hidden, "layer 'hidden'.* a layer is called that the model cannot see"),
         (lambda: Hidden(built=True), "layer 'hidden'.* a layer is called that the model cannot see"),
-        (Idle, "layer 'idle/idle' has kernel_regularizer=.*never built: nothing calls it"),
+        (Idle, "layer 'idle/idle' has kernel_regularizer=.*never built, because nothing calls it"),
         (Mapped, "mapped/inner has an activity_regularizer, but is called inside a JAX transformation"),
-        (Copied, "copied/inner has an activity_regularizer, but its output is not seen"),
+        (Copied, "copied/inner has an activity_regularizer, but the model cannot record its output"),
         (Unbuilt, "Dense has no weights yet and is called inside a JAX transformation"),
     ],
 )
@@ -217,7 +217,7 @@ def test_terms_as_attributes_of_other_libraries_layers_are_refused() -> None:
     ):
         model.plan  # noqa: B018
     linear.kernel_regularizer = None
-    with pytest.raises(TypeError, match="is a model; a Sequential holds layers"):
+    with pytest.raises(TypeError, match="is a model, and a Sequential contains layers"):
         taut.Sequential([model])
 
 

@@ -173,7 +173,7 @@ def test_calls_that_keras_s_functional_api_would_take_say_how_models_are_built()
         lambda: net()(layers.Input((3,))),
     ):
         with pytest.raises(
-            TypeError, match=r"(Dense|Flatten|a Sequential) was called on \w+, which is no array.*taut.Sequential\("
+            TypeError, match=r"(Dense|Flatten|a Sequential) was called on \w+, which is not an array.*taut.Sequential\("
         ):
             call()
     with pytest.raises(ValueError, match=r"Dense was called on an array of shape \(12, 3\), but it has no weights yet"):
@@ -185,7 +185,10 @@ def test_calls_that_keras_s_functional_api_would_take_say_how_models_are_built()
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: layers.Dense(2, dtype="float16"), "dtype='float16', an argument of Keras that taut lacks.*float32"),
+        (
+            lambda: layers.Dense(2, dtype="float16"),
+            "dtype='float16', an argument of Keras that taut does not have.*float32",
+        ),
         (lambda: layers.Dense(2, lora_rank=4), "LowRank"),
         (lambda: layers.Dense(2, weights=[X]), "set_weights"),
         (lambda: layers.Input((3,), sparse=True), "toarray"),

@@ -155,7 +155,7 @@ def test_what_could_not_be_read_again_is_refused_when_saved(tmp_path) -> None:
     identifiers.register("regularizer", Odd)
     for terms, match in (
         ({"kernel_regularizer": Unknown(0.5)}, "Unknown is not registered"),
-        ({"kernel_regularizer": Short(0.5)}, "Short.get_config.. gives {}, of which no Short can be made again"),
+        ({"kernel_regularizer": Short(0.5)}, "Short.get_config.. gives {}, from which Short cannot be created again"),
         ({"kernel_constraint": Silent(0.5)}, r"Silent has no get_config.*arguments \(s\)"),
     ):
         with pytest.raises(TypeError, match=match):

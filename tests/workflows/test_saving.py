@@ -203,7 +203,7 @@ def test_a_named_activation_is_saved(tmp_path) -> None:
     model = taut.Sequential([layers.Dense(2, steep, input_shape=(3,))])
     model.save(tmp_path / "m.taut")
     assert taut.load_model(tmp_path / "m.taut").layers[0].activation is steep
-    with pytest.raises(ValueError, match="is taken"):
+    with pytest.raises(ValueError, match="is in use"):
         taut.activations.register("relu", steep)
 
 

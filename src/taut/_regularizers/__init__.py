@@ -1,4 +1,4 @@
-"""The catalogue of regularizers beyond Keras's; `taut.regularizers` shows them under its own name."""
+"""The regularizers that Keras does not have; they are public in `taut.regularizers`."""
 
 from taut import identifiers
 from taut._regularizers.activities import Entropy, KLSparsity

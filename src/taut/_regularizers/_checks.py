@@ -1,4 +1,4 @@
-"""Checks of the numbers that the catalogue's terms take; see `taut.errors` for their form."""
+"""Checks of numeric arguments; `taut.errors` describes their form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from taut._meeting import Check, above_zero
 
 
 def greater_than(limit: float, why: str) -> Check:
-    """A check that a number is above ``limit``; ``why`` ends the sentence that refuses it."""
+    """A check that a number is above ``limit``; ``why`` is the end of the error message."""
 
     def check(term: str, name: str, value: Any, default: Any = None) -> Any:
         value = errors.real_number(term, name, value, default)
@@ -39,7 +39,7 @@ def between(low: float, high: float, closed: bool, why: str) -> Check:
 
 
 def whole(term: str, name: str, value: Any, least: int, most: int = errors.SIZE) -> None:
-    """Refuse what is not a plain integer from ``least`` to ``most``."""
+    """Raise unless the value is a plain integer from ``least`` to ``most``."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{term}({name}={errors.shown(value)}): {name} must be an integer.")
     if value < least:

@@ -1,4 +1,4 @@
-"""Which weights make a group: by unit, input or filter, by blocks, or by lists of indices."""
+"""Which weights form a group: by unit, input or filter, by blocks, or by lists of indices."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class Grouped(Regularizer):
         if isinstance(self.by, list | tuple):
             by = tuple(self.by)
             if not by or not all(errors._is_integer(b) and b > 0 for b in by):
-                raise ValueError(f"{name}(by={errors.shown(by)}): a block's shape is made of positive integers.")
+                raise ValueError(
+                    f"{name}(by={errors.shown(by)}): the shape of a block must consist of positive integers."
+                )
             errors.at_most(name, "by", max(by))
             object.__setattr__(self, "by", tuple(int(b) for b in by))
         elif self.by not in KINDS:
@@ -66,7 +68,7 @@ class Grouped(Regularizer):
             )
 
     def arrange(self, w: Array, fan_in: Axes) -> Arrangement:
-        """How to lay out ``w`` and its steps by group."""
+        """How to arrange ``w`` and its step sizes by group."""
         xp = namespace(w)
         w = real(xp, w)
         shape = shape_of(w)
@@ -92,7 +94,7 @@ class Grouped(Regularizer):
 
 
 def lay_step(layout: Arrangement, step: Number) -> Number:
-    """A step laid out like the weights; what fills up a short group has step 1, and never counts."""
+    """A step size arranged like the weights; padding of short groups gets step 1 and is not used."""
     return layout.lay(step, 1.0) if getattr(step, "ndim", 0) > 0 else step
 
 
@@ -120,7 +122,9 @@ def _as_lists(name: str, groups: Any) -> tuple[tuple[int, ...], ...]:
         )
     errors.at_most(name, "groups", max(members, default=0))
     if min(members, default=0) < 0 or any(not g for g in lists):
-        raise ValueError(f"{name}(groups={errors.shown(groups)}): a group lists one index or more, each 0 or above.")
+        raise ValueError(
+            f"{name}(groups={errors.shown(groups)}): each group must list at least one index, and indices must be ≥ 0."
+        )
     return tuple(tuple(int(i) for i in g) for g in lists)
 
 
@@ -142,7 +146,7 @@ def _by_blocks(xp: Namespace, name: str, block: Sequence[int], shape: tuple[int,
 
 
 def _unpacked(xp: Namespace, shape: tuple[int, ...], unpacked: tuple[int, ...], axes: tuple[int, ...]) -> Arrangement:
-    """Groups of a packed kernel (several gates or groups on one axis): whole axes once each has an axis of its own."""
+    """Groups of a packed kernel (several gates or groups on one axis): whole axes, after the axis is split."""
     return Arrangement(
         lambda x, _: xp.reshape(x, unpacked),
         lambda z: xp.reshape(z, shape),
@@ -157,7 +161,7 @@ def _by_lists(
 ) -> Arrangement:
     shape = shape_of(w)
     unit = resolve(None, fan_in, shape)
-    # The axes along which the lists count: the entries, the units, or the inputs.
+    # The axes that the lists refer to: the entries, the units, or the inputs.
     along = {
         "entry": tuple(range(len(shape))),
         "unit": tuple(a for a in range(len(shape)) if a not in unit),

@@ -1,4 +1,4 @@
-"""Penalties for activities: what a layer puts out, rather than its weights."""
+"""Penalties on activities: the outputs of a layer instead of its weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from taut.functional._dtype import Array, Number
 class KLSparsity(Regularizer):
     """Pulls each unit's mean activity over the batch towards ``target``; for sigmoid activities.
 
-    strength · Σ_j KL(target ‖ mean_j), the mean over axis 0. Like every activity penalty it is then divided by the
+    strength · Σ_j KL(target ‖ mean_j), the mean over axis 0. As for every activity penalty, the sum is divided by the
     batch size, as in Keras.
 
     Args:
@@ -37,7 +37,7 @@ class KLSparsity(Regularizer):
 
     convex: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
-    target: Number = number(0.05, between(0, 1, closed=False, why="it is the share of the time that a unit is active"))
+    target: Number = number(0.05, between(0, 1, closed=False, why="it is the mean activity of a unit"))
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return activity.kl_sparsity(w, self.strength, self.target)
@@ -47,8 +47,8 @@ class KLSparsity(Regularizer):
 class Entropy(Regularizer):
     """Adds the entropy of probabilities, ``-strength * sum(p * log(p))``; for softmax or sigmoid activities.
 
-    It rewards outputs that decide. 0·log 0 is 0, and so is what an entry below 0 adds. Like every activity
-    penalty it is then divided by the batch size.
+    It favours confident outputs. 0·log 0 counts as 0, and so does an entry below 0. As for every activity penalty, the
+    sum is divided by the batch size.
 
     Args:
         strength: ≥ 0. None means 0.01.

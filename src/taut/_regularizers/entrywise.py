@@ -1,6 +1,6 @@
-"""Penalties on each weight by itself, other than Keras's own.
+"""Penalties on single weights, in addition to Keras's own.
 
-One file because they are of one form and are read side by side.
+One file because they all have the same form.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from taut.functional.bounded import best_between
 
 @dataclass(frozen=True, eq=False)
 class Huber(Regularizer):
-    """Adds ``strength`` times the Huber loss of the weights: L2's pull on small ones, L1's on large ones.
+    """Adds ``strength`` times the Huber loss of the weights: like L2 for small weights, like L1 for large ones.
 
-    h(w) = ½w² up to |w| = delta, delta·(|w| − delta/2) beyond; the formula of Keras's Huber loss. It has no
-    kink and acts by gradient unless told.
+    h(w) = ½w² up to |w| = delta, delta·(|w| − delta/2) beyond; the formula of Keras's Huber loss. It is smooth and is
+    differentiated with the loss by default.
 
     Args:
         strength: ≥ 0. None means 0.01.
-        delta: > 0, where squares turn into absolute values.
+        delta: > 0, the size at which the penalty changes from square to linear.
 
     Raises:
         ValueError: a negative strength, or a delta that is not positive.
@@ -43,7 +43,7 @@ class Huber(Regularizer):
     separable: ClassVar[bool] = True
     even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
-    delta: Number = number(1.0, greater_than(0, "it is the size at which squares end"))
+    delta: Number = number(1.0, greater_than(0, "it is the size at which the penalty becomes linear"))
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return activity.huber(w, self.strength, self.delta)
@@ -60,7 +60,7 @@ class MCP(Regularizer):
 
     Args:
         strength: ≥ 0; the slope at zero. None means 0.01.
-        gamma: > 0; how far the pull reaches, in multiples of strength. Large is nearly L1.
+        gamma: > 0; weights up to gamma·strength are shrunk. A large value is nearly L1.
 
     Raises:
         ValueError: a negative strength, or a gamma that is not positive.
@@ -78,7 +78,7 @@ class MCP(Regularizer):
     separable: ClassVar[bool] = True
     even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
-    gamma: Number = number(3.0, greater_than(0, "the pull ends at gamma times strength"))
+    gamma: Number = number(3.0, greater_than(0, "the shrinkage ends at gamma times strength"))
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return nonconvex.mcp(w, self.strength, self.gamma)
@@ -87,20 +87,20 @@ class MCP(Regularizer):
         return nonconvex.firm_threshold(w, step, self.strength, self.gamma)
 
     def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
-        """`prox` between bounds that contain 0."""
+        """`prox` with bounds that contain 0."""
         free = self.prox(w, step)
         return best_between(w, step, low, high, free, lambda z: nonconvex.mcp(z, self.strength, self.gamma, each=True))
 
 
 @dataclass(frozen=True, eq=False)
 class SCAD(Regularizer):
-    """Adds the smoothly clipped absolute deviation: L1 for small weights, no pull at all on large ones.
+    """Adds the smoothly clipped absolute deviation: L1 for small weights, no shrinkage of large ones.
 
-    ``strength·|w|`` up to strength, bending over until ``gamma·strength``, constant beyond.
+    ``strength·|w|`` up to strength, a quadratic up to ``gamma·strength``, constant beyond.
 
     Args:
         strength: ≥ 0; the slope at zero. None means 0.01.
-        gamma: > 2; where the pull ends, in multiples of strength.
+        gamma: > 2; weights up to gamma·strength are shrunk.
 
     Raises:
         ValueError: a negative strength, or a gamma of 2 or less.
@@ -118,7 +118,7 @@ class SCAD(Regularizer):
     separable: ClassVar[bool] = True
     even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
-    gamma: Number = number(3.7, greater_than(2, "the bend between strength and gamma·strength needs room"))
+    gamma: Number = number(3.7, greater_than(2, "the quadratic part lies between strength and gamma·strength"))
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return nonconvex.scad(w, self.strength, self.gamma)
@@ -127,7 +127,7 @@ class SCAD(Regularizer):
         return nonconvex.scad_threshold(w, step, self.strength, self.gamma)
 
     def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
-        """`prox` between bounds that contain 0."""
+        """`prox` with bounds that contain 0."""
         free = self.prox(w, step)
         return best_between(
             w, step, low, high, free, lambda z: nonconvex.scad(z, self.strength, self.gamma, each=True), self.strength
@@ -136,11 +136,11 @@ class SCAD(Regularizer):
 
 @dataclass(frozen=True, eq=False)
 class LogSum(Regularizer):
-    """Adds ``strength * sum(log(1 + abs(w) / delta))``: sparser than L1, and gentle on large weights.
+    """Adds ``strength * sum(log(1 + abs(w) / delta))``: sparser than L1, with less shrinkage of large weights.
 
     Args:
         strength: ≥ 0. None means 0.01.
-        delta: > 0; the size of a weight that counts as small. The slope at zero is strength/delta.
+        delta: > 0; weights smaller than this count as small. The slope at zero is strength/delta.
 
     Raises:
         ValueError: a negative strength, or a delta that is not positive.
@@ -158,7 +158,7 @@ class LogSum(Regularizer):
     separable: ClassVar[bool] = True
     even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
-    delta: Number = number(1.0, greater_than(0, "weights are measured in it"))
+    delta: Number = number(1.0, greater_than(0, "it is the unit in which weights are measured"))
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return nonconvex.log_sum(w, self.strength, self.delta)
@@ -167,7 +167,7 @@ class LogSum(Regularizer):
         return nonconvex.log_threshold(w, step, self.strength, self.delta)
 
     def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
-        """`prox` between bounds that contain 0."""
+        """`prox` with bounds that contain 0."""
         free = self.prox(w, step)
         return best_between(
             w, step, low, high, free, lambda z: nonconvex.log_sum(z, self.strength, self.delta, each=True)
@@ -205,16 +205,16 @@ class LHalf(Regularizer):
         return nonconvex.half_threshold(w, step, self.strength)
 
     def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
-        """`prox` between bounds that contain 0."""
+        """`prox` with bounds that contain 0."""
         free = self.prox(w, step)
         return best_between(w, step, low, high, free, lambda z: nonconvex.l_half(z, self.strength, each=True))
 
 
 @dataclass(frozen=True, eq=False)
 class L0(Regularizer):
-    """Adds ``strength`` for every weight that is not zero: a price on their number, whatever their size.
+    """Adds ``strength`` for every weight that is not zero: a penalty on their number, whatever their size.
 
-    Its proximal map keeps a weight as it is or makes it 0.0 (hard threshold). By gradient it does nothing.
+    Its proximal map keeps a weight as it is or makes it 0.0 (hard threshold). Its gradient is 0.
 
     Args:
         strength: ≥ 0. None means 0.01.
@@ -243,14 +243,14 @@ class L0(Regularizer):
         return nonconvex.hard_threshold(w, step, self.strength)
 
     def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
-        """`prox` between bounds that contain 0."""
+        """`prox` with bounds that contain 0."""
         free = self.prox(w, step)
         return best_between(w, step, low, high, free, lambda z: nonconvex.l0(z, self.strength, each=True))
 
 
 @dataclass(frozen=True, eq=False)
 class CappedL1(Regularizer):
-    """Adds ``strength * sum(minimum(abs(w), cap))``: L1 for weights up to a size, no pull beyond it.
+    """Adds ``strength * sum(minimum(abs(w), cap))``: L1 for weights up to ``cap``, constant beyond.
 
     Args:
         strength: ≥ 0. None means 0.01.
@@ -272,7 +272,7 @@ class CappedL1(Regularizer):
     separable: ClassVar[bool] = True
     even: ClassVar[bool] = True
     strength: Number = number(0.01, errors.not_negative)
-    cap: Number = number(1.0, greater_than(0, "with none, every weight would be beyond it"))
+    cap: Number = number(1.0, greater_than(0, "with a cap of 0, no weight would be penalised"))
 
     def __call__(self, w: Array, *, fan_in: Axes = None) -> Array:
         return nonconvex.capped_l1(w, self.strength, self.cap)
@@ -281,7 +281,7 @@ class CappedL1(Regularizer):
         return nonconvex.capped_threshold(w, step, self.strength, self.cap)
 
     def prox_within(self, w: Array, step: Number, low: Number | None, high: Number | None) -> Array:
-        """`prox` between bounds that contain 0."""
+        """`prox` with bounds that contain 0."""
         free = self.prox(w, step)
         return best_between(
             w,
@@ -298,8 +298,8 @@ class CappedL1(Regularizer):
 class HoyerSquare(Regularizer):
     """Adds ``strength * sum(abs(w))**2 / sum(w**2)``: makes weights sparse without making them small.
 
-    It is between strength and strength times their number, whatever their scale, and 0 for zero weights. It has no
-    proximal map and acts by gradient, so its zeros are small numbers.
+    Its value is between strength and strength times the number of weights, whatever their scale, and 0 if all weights
+    are 0. It has no proximal map and is differentiated with the loss, so weights become small but not exactly 0.
 
     Args:
         strength: ≥ 0. None means 0.01.

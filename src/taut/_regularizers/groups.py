@@ -30,7 +30,7 @@ def _check_flag(term: str, flag: Any) -> None:
 
 
 class _Norms(Grouped):
-    """What a group lasso is, with absolute values beside the norms or without."""
+    """The group lasso, with or without an additional L1 penalty."""
 
     def _shrinkage(self, axes: tuple[int, ...], sizes: Any) -> Shrinkage:
         of: Any = self
@@ -49,22 +49,22 @@ class _Norms(Grouped):
 
 @dataclass(frozen=True, eq=False)
 class GroupLasso(_Norms):
-    """Adds ``strength`` times the sum of the groups' L2 norms to the loss; drops whole units or inputs.
+    """Adds ``strength`` times the sum of the groups' L2 norms to the loss; whole units or inputs become 0.0.
 
     A group is one unit's incoming weights (``by="unit"``), one input's outgoing weights (``by="input"``: the last
-    axis of the layer's fan-in, over every other axis), or another that ``by`` names. A group that does not earn its
-    penalty becomes 0.0 as a whole, exactly.
+    axis of the layer's fan-in, over every other axis), or another choice of ``by``. A group that helps the loss less
+    than its penalty becomes exactly 0.0 as a whole.
 
     Args:
         strength: ≥ 0. None means 0.01.
         by: what a group is: "unit", "input", "filter", "all", or the shape of a block; see SparseGroupLasso.
-        scale_by_size: multiply by the square root of a group's size, so that kernels of different shapes
-            can share one strength (Yuan & Lin, 2006). False by default: the penalty is what the formula says.
-        groups: lists of units, inputs or entries that make one group together; see SparseGroupLasso.
+        scale_by_size: multiply by the square root of a group's size, so that one strength suits kernels of different
+            shapes (Yuan & Lin, 2006). False by default, which is the formula above.
+        groups: lists of units, inputs or entries that form one group; see SparseGroupLasso.
 
     Raises:
         ValueError: a strength that is negative or not finite, another ``by``, groups that overlap, or (when called)
-            that do not cover.
+            that do not cover all weights.
 
     Reference: Yuan & Lin, Model selection and estimation in regression with grouped variables (2006).
 
@@ -93,9 +93,10 @@ class GroupLasso(_Norms):
 
 @dataclass(frozen=True, eq=False)
 class SparseGroupLasso(_Norms):
-    """Adds ``l1 * sum(abs(w))`` and ``strength`` times the groups' L2 norms: drops groups, and weights within.
+    """Adds ``l1 * sum(abs(w))`` and ``strength`` times the groups' L2 norms: zeros by group and within groups.
 
-    Its proximal map soft-thresholds and then shortens what is left of each group; exact in every metric.
+    Its proximal map applies the soft threshold and then shrinks the norm of each group; it is exact with any step size
+    for each weight.
 
     Args:
         l1: strength of the absolute values, ≥ 0. None means 0.01.
@@ -103,12 +104,13 @@ class SparseGroupLasso(_Norms):
         by: what a group is: "unit" (one unit's incoming weights), "input" (one input's outgoing weights), "filter"
             (one unit's weights for one input: a convolution's spatial window), "all", or the shape of a
             block, (4, 4), over the last axes. "entry" goes with ``groups``.
-        groups: lists of units, inputs or (flat) entries, as ``by`` says, that make one group together:
+        groups: lists of units, inputs or (flat) entries, as ``by`` says, that form one group:
             ``by="input", groups=[[0, 1], [2]]``, or as a group number for each, ``[0, 0, 1]``.
         scale_by_size: multiply a group's norm by the square root of its size. False by default.
 
     Raises:
-        ValueError: a negative strength, another ``by``, groups that overlap, or (when called) that do not cover.
+        ValueError: a negative strength, another ``by``, groups that overlap, or (when called) that do not cover all
+            weights.
 
     Reference: Simon et al., A sparse-group lasso (2013).
 
@@ -137,16 +139,16 @@ class SparseGroupLasso(_Norms):
 
 @dataclass(frozen=True, eq=False)
 class GroupMCP(Grouped):
-    """Adds the minimax concave penalty of the groups' L2 norms: drops groups, and leaves large ones alone.
+    """Adds the minimax concave penalty of the groups' L2 norms: small groups become 0.0, and large ones are not shrunk.
 
-    Exact with one step a group. With steps that differ within a group no exact map is known: the smallest
-    serves for the whole group, with which the objective still descends.
+    The proximal map is exact with one step size per group. If step sizes differ within a group, no exact map is known;
+    the smallest one is used for the whole group, which still lowers the objective.
 
     Args:
         strength: ≥ 0; the slope at zero. None means 0.01.
-        gamma: > 0; how far the pull reaches, in multiples of strength.
+        gamma: > 0; groups with a norm up to gamma·strength are shrunk.
         by: what a group is; see SparseGroupLasso.
-        groups: lists of indices that make one group; see SparseGroupLasso.
+        groups: lists of indices that form one group; see SparseGroupLasso.
         scale_by_size: multiply a group's strength by the square root of its size. False by default.
 
     Raises:
@@ -165,7 +167,7 @@ class GroupMCP(Grouped):
     convex: ClassVar[bool] = False
     metric: ClassVar[str] = "group"
     strength: Number = number(0.01, errors.not_negative)
-    gamma: Number = number(3.0, greater_than(0, "the pull ends at gamma times strength"))
+    gamma: Number = number(3.0, greater_than(0, "the shrinkage ends at gamma times strength"))
     by: By = "unit"
     groups: Groups = None
     scale_by_size: bool = False
@@ -188,14 +190,14 @@ class GroupMCP(Grouped):
 
 @dataclass(frozen=True, eq=False)
 class ExclusiveLasso(Grouped):
-    """Adds ``strength`` times the groups' squared L1 norms: the weights of a group compete, few survive in each.
+    """Adds ``strength`` times the groups' squared L1 norms: each group keeps only a few non-zero weights.
 
-    No ½. Its proximal map is exact in every metric: one threshold a group.
+    There is no factor ½. The proximal map is exact with any step size for each weight: one threshold per group.
 
     Args:
         strength: ≥ 0. None means 0.01.
         by: what a group is; see SparseGroupLasso.
-        groups: lists of indices that make one group; see SparseGroupLasso.
+        groups: lists of indices that form one group; see SparseGroupLasso.
 
     Raises:
         ValueError: as SparseGroupLasso.
@@ -226,14 +228,14 @@ class ExclusiveLasso(Grouped):
 
 @dataclass(frozen=True, eq=False)
 class GroupLInf(Grouped):
-    """Adds ``strength`` times the largest absolute weight of each group: levels groups, and drops them.
+    """Adds ``strength`` times the largest absolute weight of each group: zero groups, equal largest weights.
 
-    The L∞ group lasso. Its proximal map clips each group; exact in every metric.
+    This is the L∞ group lasso. The proximal map clips each group; it is exact with any step size for each weight.
 
     Args:
         strength: ≥ 0. None means 0.01.
         by: what a group is; see SparseGroupLasso.
-        groups: lists of indices that make one group; see SparseGroupLasso.
+        groups: lists of indices that form one group; see SparseGroupLasso.
 
     Raises:
         ValueError: as SparseGroupLasso.

@@ -1,4 +1,4 @@
-"""Regularizers made of another: of the distance from a reference, of a part of the weights, a multiple."""
+"""Regularizers built from another one: of the distance from a reference, of part of the weights, or a multiple."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from taut.functional.combined import Shrinkage
 
 
 def _mask(term: str, name: str, value: Any, default: Any = None) -> Any:
-    """0.0 and 1.0: numbers, as leaves of a pytree that is differentiated and vectorised have to be."""
+    """The mask as numbers 0.0 and 1.0, since leaves of a pytree that is differentiated must be numbers."""
     if isinstance(value, list | tuple | np.ndarray | bool | np.bool_):
         value = np.asarray(value)
         if value.dtype.kind != "b" and not (value.dtype.kind in "iuf" and bool(np.all((value == 0) | (value == 1)))):
@@ -29,7 +29,7 @@ def _mask(term: str, name: str, value: Any, default: Any = None) -> Any:
 
 
 class Made(Regularizer):
-    """What regularizers made of another take from it."""
+    """The base class: properties that follow from the inner regularizer."""
 
     term: Regularizer
 
@@ -75,11 +75,11 @@ class Made(Regularizer):
 class Towards(Made):
     """A penalty on ``w - reference``: weights stay near a reference, for example the pretrained ones (L2-SP).
 
-    With L1, a weight that does not earn its change is exactly the reference.
+    With L1, a weight whose change helps the loss less than the penalty is exactly equal to the reference.
 
     Args:
         term: a regularizer, or a function of the weights.
-        reference: a number, or an array that broadcasts to the weights. It is written into configs.
+        reference: a number, or an array that broadcasts to the weights. It is part of the config.
 
     Raises:
         ValueError: (when called) a reference that does not fit the weights.
@@ -115,9 +115,9 @@ class Towards(Made):
 
 @dataclass(frozen=True, eq=False)
 class Masked(Made):
-    """A penalty on the weights where ``mask`` is true; the others are free.
+    """A penalty on the weights where ``mask`` is true; the others are not penalised.
 
-    Groups are made of their true entries; ``scale_by_size`` still counts all.
+    A group consists of its true entries; ``scale_by_size`` still counts all entries.
 
     Args:
         term: a regularizer, or a function of the weights.
@@ -138,7 +138,9 @@ class Masked(Made):
     def validate(self) -> None:
         super().validate()
         if isinstance(self.term, Towards):
-            raise TypeError("Masked(Towards(term, ...), mask): write Towards(Masked(term, mask), ...) for that.")
+            raise TypeError(
+                "Masked(Towards(term, ...), mask) is not available: write Towards(Masked(term, mask), ...) instead."
+            )
 
     @property
     def has_prox(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -209,7 +211,7 @@ class Scaled(Made):
 
 
 def _ignores_zeros(term: Regularizer) -> bool:
-    """Whether entries held at 0 leave the others' proximal map alone: it shrinks each entry towards 0."""
+    """Whether entries held at 0 do not affect the proximal map of the others: it shrinks each entry towards 0."""
     if isinstance(term, Masked | Scaled):
         return _ignores_zeros(term.term)
     if isinstance(term, Towards):

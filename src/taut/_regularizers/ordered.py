@@ -1,4 +1,4 @@
-"""Penalties that sort."""
+"""Penalties on sorted weights."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ from taut.functional.groups import smallest_step
 
 @dataclass(frozen=True, eq=False)
 class OrderedL1(Grouped):
-    """Adds the sorted L1 norm (SLOPE, OSCAR): larger weights pay more each, and correlated ones become equal.
+    """Adds the sorted L1 norm (SLOPE, OSCAR): larger strengths for larger weights; correlated ones become equal.
 
-    Σ λ_i·|w|_(i), the largest weight with the largest strength. Its proximal map sorts (slow on large JAX arrays:
-    XLA's sort takes a third of a second for 1e6 entries) and pools. It is exact with one step a group; with steps
-    that differ no exact map is known, and the smallest serves for the whole group, with which the objective
-    still descends.
+    Σ λ_i·|w|_(i), the largest weight with the largest strength. The proximal map sorts the weights, which is slow for
+    large JAX arrays (XLA takes a third of a second for 1e6 entries). It is exact with one step size per group. If step
+    sizes differ within a group, no exact map is known; the smallest one is used for the whole group, which still lowers
+    the objective.
 
     Args:
-        strength: the largest strength, ≥ 0, or all of them, largest first, as many as a group has entries. None
-            means 0.01.
-        ratio: of the smallest strength to the largest, in [0, 1], those between on a line; 1 is L1. Not used
-            when all strengths are given.
+        strength: the largest strength, ≥ 0, or all strengths, one per entry of a group, largest first. None means 0.01.
+        ratio: smallest strength divided by the largest, in [0, 1]; the strengths between are evenly spaced. 1 is L1.
+            Not used when all strengths are given.
         by: what a group is, "all" by default; see SparseGroupLasso.
-        groups: lists of indices that make one group, of one size; see SparseGroupLasso.
+        groups: lists of indices that form one group, all of the same size; see SparseGroupLasso.
 
     Raises:
-        ValueError: strengths that are negative or rise, or a ratio outside [0, 1]; when called, strengths that are
-            not as many as a group's entries.
+        ValueError: strengths that are negative or increase, or a ratio outside [0, 1]; when called, a number of
+            strengths other than the number of entries in a group.
 
     Reference: Bogdan et al., SLOPE: adaptive variable selection via convex optimization (2015).
 
@@ -50,7 +49,7 @@ class OrderedL1(Grouped):
     has_prox: ClassVar[bool] = True
     metric: ClassVar[str] = "group"
     strength: Number = number(0.01, errors.not_negative)
-    ratio: Number = number(0.5, between(0, 1, closed=True, why="strengths fall from the largest weight's on"))
+    ratio: Number = number(0.5, between(0, 1, closed=True, why="the strength of the largest weight is the largest"))
     by: By = "all"
     groups: Groups = None
 
@@ -58,15 +57,16 @@ class OrderedL1(Grouped):
         super().validate()
         if isinstance(self.strength, np.ndarray) and bool(np.any(np.diff(self.strength) > 0)):
             raise ValueError(
-                f"OrderedL1(strength={errors.shown(self.strength)}): strengths must not rise; sort them, largest first."
+                f"OrderedL1(strength={errors.shown(self.strength)}): strengths must not increase; sort them, "
+                "largest first."
             )
         if self.groups is not None and len({len(g) for g in self.groups}) > 1:
             raise ValueError(
-                "OrderedL1(groups=...): the groups must be of one size, since each has the same strengths."
+                "OrderedL1(groups=...): all groups must have the same size, since they share the strengths."
             )
 
     def _lines(self, w: Array, fan_in: Axes) -> tuple[Any, Any]:
-        """The ways to lay arrays out with a group along the last axis, and back."""
+        """Functions that put each group along the last axis, and back."""
         xp = namespace(w)
         layout = self.arrange(w, fan_in)
         shape = tuple(layout.lay(w, 0.0).shape)

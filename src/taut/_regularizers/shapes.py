@@ -14,20 +14,20 @@ from taut.functional._axes import Axes, resolve
 from taut.functional._dtype import Array, Number, shape_of
 
 HIGHEST_ORDER = 50
-"""Of differences: beyond it the squares of their coefficients, binomials, come to the end of float32."""
+"""The largest order: above it the squared binomial coefficients overflow float32."""
 
 
 @dataclass(frozen=True, eq=False)
 class NuclearNorm(Regularizer):
     """Adds ``strength`` times the sum of the singular values: kernels of low rank.
 
-    The matrix is (fan-in × units), a convolution's fan-in flattened. Its proximal map soft-thresholds the singular
-    values. It is exact with one step a matrix; with steps that differ no exact map is known, and the smallest
-    serves for the whole matrix, with which the objective still descends.
+    The matrix is (fan-in × units); the fan-in of a convolution is flattened. The proximal map applies the soft
+    threshold to the singular values. It is exact with one step size per matrix. If step sizes differ, no exact map is
+    known; the smallest one is used for the whole matrix, which still lowers the objective.
 
     Args:
         strength: ≥ 0. None means 0.01.
-        blocks: the units are that many matrices side by side, each on its own: 4 for an LSTM's packed gates, 3 for a
+        blocks: the number of separate matrices that the units are divided into: 4 for an LSTM's packed gates, 3 for a
             GRU's, the number of heads for attention.
 
     Raises:
@@ -61,12 +61,12 @@ class NuclearNorm(Regularizer):
 class SquaredSpectralNorm(Regularizer):
     """Adds ``strength`` times the square of the largest singular value: layers that do not amplify.
 
-    The matrix is (fan-in × units). Its proximal map cuts the largest singular values; exact with one step a matrix,
-    otherwise the smallest step serves for the whole matrix.
+    The matrix is (fan-in × units). The proximal map reduces the largest singular values. It is exact with one step size
+    per matrix; otherwise the smallest step size is used for the whole matrix.
 
     Args:
         strength: ≥ 0. None means 0.01.
-        blocks: matrices side by side; see NuclearNorm.
+        blocks: the number of separate matrices; see NuclearNorm.
 
     Raises:
         ValueError: as NuclearNorm.
@@ -99,13 +99,14 @@ class SquaredSpectralNorm(Regularizer):
 class SquaredOrthogonal(Regularizer):
     """Adds ``strength * ||transpose(W) @ W - I||**2`` (Frobenius): units whose weights are orthonormal.
 
-    It is smooth, bounds lengths as well as angles (OrthogonalRegularizer: angles alone), and acts by gradient.
+    It is smooth and is differentiated with the loss. It acts on lengths and angles (OrthogonalRegularizer: on angles
+    only).
 
     Args:
         strength: ≥ 0. None means 0.01.
         mode: "columns" (units), "rows" (the fan-in), or "shorter": whichever there are fewer of, since more
             vectors than dimensions cannot be orthonormal.
-        blocks: matrices side by side; see NuclearNorm.
+        blocks: the number of separate matrices; see NuclearNorm.
 
     Raises:
         ValueError: another mode; otherwise as NuclearNorm.
@@ -143,7 +144,7 @@ class SquaredDifferences(Regularizer):
     Args:
         strength: ≥ 0. None means 0.01.
         axis: the axis whose neighbours are compared: 0 is the inputs of a Dense kernel, the time of a Conv1D's.
-        order: 1 pulls towards constants, 2 (differences of differences) towards straight lines; at most 50.
+        order: 1 favours constants, 2 (differences of differences) straight lines; at most 50.
 
     Raises:
         ValueError: a negative strength, an order below 1 or above 50, or (when called) an axis that does not exist.
@@ -172,8 +173,9 @@ class SquaredDifferences(Regularizer):
 class TotalVariation(Regularizer):
     """Adds ``strength`` times the absolute differences of neighbours along an axis: profiles of flat pieces.
 
-    The 1-D fused lasso. Its proximal map makes neighbours equal, and is exact in every metric; its work grows
-    with the square of the axis, so that it is for axes of up to a few thousand.
+    This is the 1-D fused lasso. The proximal map makes neighbours equal and is exact with any step size for each
+    weight. Its time grows with the square of the size of the axis, so use it for axes with up to a few thousand
+    entries.
 
     Args:
         strength: ≥ 0, one number. None means 0.01.

@@ -1,4 +1,4 @@
-"""The catalogue of constraints beyond Keras's own; `taut.constraints` is where they are met."""
+"""The constraints that Keras does not have; they are public in `taut.constraints`."""
 
 from taut._sets.entries import Fixed, LInfBall, NonPositive, Radial
 from taut._sets.matrices import PSD, LowRank, NuclearBall, Orthogonal, Skew, SpectralNorm, Symmetric

@@ -1,4 +1,4 @@
-"""Constraints on single entries: signs, sizes, given values, and one value a ring."""
+"""Constraints on single weights: signs, bounds, fixed values, and one value per ring."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ class Fixed(Constraint):
     With `Masked` only some of the weights are held: ``Masked(Fixed(pretrained), mask)``.
 
     Args:
-        values: a number or an array that broadcasts to the weights. A half-precision weight holds the
-            nearest number that it has.
+        values: a number or an array that broadcasts to the weights. In half precision a weight gets the nearest number
+            that its dtype has.
 
     Raises:
-        ValueError: an array of another shape, when it meets the weights.
+        ValueError: (when called) an array whose shape does not fit the weights.
 
     >>> import numpy as np
     >>> Fixed(0.5)(np.asarray([3.0, -1.0]))
@@ -99,11 +99,11 @@ class Fixed(Constraint):
 class Radial(Constraint):
     """Keeps a square convolution kernel the same in every direction: one value for each ring around the centre.
 
-    The rings are squares, as in Keras 2's RadialConstraint, which set each ring to its corner's value; here it
-    is the ring's mean, which is nearest. The axes of space are all but the last two.
+    The rings are squares, as in Keras 2's RadialConstraint, which set each ring to the value of its corner; here the
+    ring gets its mean, which is the nearest point. The spatial axes are all but the last two.
 
     Raises:
-        ValueError: weights with fewer than three axes, or of different sizes along the axes of space.
+        ValueError: weights with fewer than three axes, or of different sizes along the spatial axes.
 
     >>> import numpy as np
     >>> Radial()(np.arange(9.0).reshape(3, 3, 1, 1))[:, :, 0, 0]
@@ -125,7 +125,7 @@ class Radial(Constraint):
         if len(shape) < 3 or len(set(shape[:-2])) != 1:
             raise ValueError(
                 f"Radial needs a kernel that is square over all axes but the last two; got weights of shape {shape}. "
-                f"Put it on a convolution's kernel with kernel_size of equal numbers."
+                f"Use it for the kernel of a convolution whose kernel_size is the same along every axis."
             )
         return tuple(range(len(shape) - 2))
 

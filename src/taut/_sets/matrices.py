@@ -1,6 +1,7 @@
 """Constraints on a weight as a matrix: its singular values, its rank, its symmetry.
 
-Longer than most because each of the seven sets states its own definition; what they share is in the functions below.
+Longer than most files because each of the seven sets states its own definition; the shared code is in the functions
+below.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ def _rows(term: Any, w: Array, fan_in: Axes) -> tuple[int, ...]:
     if not 0 < len(axes) < len(shape) or 0 in shape:
         raise ValueError(
             f"{name} needs a matrix: rows over axes {axes} and columns over the others; got weights of shape {shape}. "
-            f"Put it on a kernel rather than a bias, or name the rows' axes: {name}(..., axis=0)."
+            f"Use it for a kernel rather than a bias, or give the axes of the rows: {name}(..., axis=0)."
         )
     return axes
 
 
 def _squares(term: Constraint, w: Array, blocks: int) -> tuple[Array, Callable[[Array], Array]]:
-    """``w`` as square matrices over the last two axes, ``blocks`` of which lie side by side; and the way back."""
+    """``w`` as square matrices over the last two axes, ``blocks`` of them next to each other; and the inverse."""
     xp = namespace(w)
     w = real(xp, w)
     shape = tuple(w.shape)
@@ -41,7 +42,7 @@ def _squares(term: Constraint, w: Array, blocks: int) -> tuple[Array, Callable[[
         what = "square matrices" if blocks == 1 else f"{blocks} square matrices side by side"
         raise ValueError(
             f"{type(term).__name__} needs {what} over the last two axes; got weights of shape {shape}. "
-            f"Put it on a recurrent or another square kernel (blocks=4 for an LSTM's packed gates)."
+            f"Use it for a recurrent or another square kernel (blocks=4 for an LSTM's packed gates)."
         )
     if blocks == 1:
         return w, lambda z: z
@@ -68,17 +69,17 @@ def _excess(w: Array, over: Array, bound: Number = 0.0) -> Array:
 class SpectralNorm(Constraint):
     """Keeps the largest singular value of a kernel at ``radius`` or below: a layer's Lipschitz bound.
 
-    A kernel with more than two axes is the matrix (fan-in, units). The projection is Euclidean: none is known in
-    a per-entry metric.
+    A kernel with more than two axes is treated as the matrix (fan-in, units). The projection is Euclidean: with a step
+    size for each weight none is known.
 
     Args:
         radius: ≥ 0.
         axis: the axes of the matrix's rows; None means the layer's fan-in.
-        blocks: the units are that many matrices side by side, each on its own: 4 for an LSTM's packed gates, 3 for a
+        blocks: the number of separate matrices that the units are divided into: 4 for an LSTM's packed gates, 3 for a
             GRU's, the number of heads for attention.
 
     Raises:
-        ValueError: a negative radius, or weights that are no matrix.
+        ValueError: a negative radius, or weights that are not a matrix.
 
     >>> import numpy as np
     >>> SpectralNorm(1.0)(np.diag([3.0, 0.5])).round(4)
@@ -102,18 +103,18 @@ class SpectralNorm(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class NuclearBall(Constraint):
-    """Keeps the sum of a kernel's singular values at ``radius`` or below, which makes its rank low.
+    """Keeps the sum of a kernel's singular values at ``radius`` or below, which lowers its rank.
 
-    A kernel with more than two axes is the matrix (fan-in, units). The projection is Euclidean: none is known in
-    a per-entry metric.
+    A kernel with more than two axes is treated as the matrix (fan-in, units). The projection is Euclidean: with a step
+    size for each weight none is known.
 
     Args:
         radius: ≥ 0.
         axis: the axes of the matrix's rows; None means the layer's fan-in.
-        blocks: matrices side by side; see SpectralNorm.
+        blocks: the number of separate matrices; see SpectralNorm.
 
     Raises:
-        ValueError: a negative radius, or weights that are no matrix.
+        ValueError: a negative radius, or weights that are not a matrix.
 
     >>> import numpy as np
     >>> NuclearBall(1.0)(np.diag([3.0, 0.5])).round(4)
@@ -138,18 +139,18 @@ class NuclearBall(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class LowRank(Constraint):
-    """Keeps the rank of a kernel at ``k`` or below: its ``k`` largest singular values stay.
+    """Keeps the rank of a kernel at ``k`` or below: only its ``k`` largest singular values are kept.
 
-    A kernel with more than two axes is the matrix (fan-in, units). The set is not convex, so the projection is
-    Euclidean. Rank is told to rounding (`taut.functional.matrix_sets.margin`).
+    A kernel with more than two axes is treated as the matrix (fan-in, units). The set is not convex, so the projection
+    is Euclidean. The rank is computed up to rounding (`taut.functional.matrix_sets.margin`).
 
     Args:
         k: ≥ 1.
         axis: the axes of the matrix's rows; None means the layer's fan-in.
-        blocks: matrices side by side; see SpectralNorm.
+        blocks: the number of separate matrices; see SpectralNorm.
 
     Raises:
-        ValueError: k below 1 or above the smaller side, or weights that are no matrix.
+        ValueError: k below 1 or above the smaller side, or weights that are not a matrix.
 
     >>> import numpy as np
     >>> LowRank(1)(np.diag([3.0, 0.5])).round(4)
@@ -192,16 +193,17 @@ class LowRank(Constraint):
 class Orthogonal(Constraint):
     """Keeps the columns of a kernel orthonormal (its rows, if there are fewer of them).
 
-    The nearest such matrix is the polar factor U·Vᵀ; where the kernel has no full rank it is not unique and
-    the decomposition chooses. A kernel with more than two axes is the matrix (fan-in, units). The set is not
-    convex, so the projection is Euclidean; a kernel whose singular values are 1 to rounding keeps its bits.
+    The nearest such matrix is the polar factor U·Vᵀ; if the kernel does not have full rank, it is not unique, and the
+    result depends on the decomposition. A kernel with more than two axes is treated as the matrix (fan-in, units). The
+    set is not convex, so the projection is Euclidean. A kernel whose singular values are 1 up to rounding is not
+    changed.
 
     Args:
         axis: the axes of the matrix's rows; None means the layer's fan-in.
-        blocks: matrices side by side; see SpectralNorm.
+        blocks: the number of separate matrices; see SpectralNorm.
 
     Raises:
-        ValueError: weights that are no matrix.
+        ValueError: weights that are not a matrix.
 
     >>> import numpy as np
     >>> Orthogonal()(np.asarray([[0.0, 2.0], [0.1, 0.0]])).round(4) + 0.0
@@ -231,7 +233,7 @@ class Symmetric(Constraint):
     """Keeps a square kernel equal to its transpose, over the last two axes.
 
     Args:
-        blocks: square matrices side by side, each on its own: 4 for an LSTM's packed recurrent gates.
+        blocks: the number of separate square matrices: 4 for an LSTM's packed recurrent gates.
 
     Raises:
         ValueError: weights that are not square over the last two axes.
@@ -258,7 +260,7 @@ class Skew(Constraint):
     """Keeps a square kernel equal to minus its transpose, over the last two axes; the diagonal is 0.0.
 
     Args:
-        blocks: square matrices side by side, each on its own: 4 for an LSTM's packed recurrent gates.
+        blocks: the number of separate square matrices: 4 for an LSTM's packed recurrent gates.
 
     Raises:
         ValueError: weights that are not square over the last two axes.
@@ -282,13 +284,14 @@ class Skew(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class PSD(Constraint):
-    """Keeps a square kernel symmetric without negative eigenvalues, over the last two axes.
+    """Keeps a square kernel symmetric and without negative eigenvalues (positive semidefinite), over the last two axes.
 
-    The projection is Euclidean: none is known in a per-entry metric. An eigenvalue is told from 0 to rounding
+    The projection is Euclidean: with a step size for each weight none is known. Whether an eigenvalue is 0 is decided
+    up to rounding
     (`taut.functional.matrix_sets.margin`).
 
     Args:
-        blocks: square matrices side by side, each on its own: 4 for an LSTM's packed recurrent gates.
+        blocks: the number of separate square matrices: 4 for an LSTM's packed recurrent gates.
 
     Raises:
         ValueError: weights that are not square over the last two axes.

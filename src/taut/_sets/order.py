@@ -16,10 +16,10 @@ from taut.functional._dtype import Array, Number, namespace, real, shape_of
 class Monotone(Constraint):
     """Keeps the weights along an axis in order: each at least (or at most) the one before it.
 
-    The nearest point is isotonic regression, in the optimizer's metric too.
+    The nearest point is given by isotonic regression, in the optimizer's scaling too.
 
     Args:
-        increasing: True for never falling, False for never rising.
+        increasing: True for weights that never decrease, False for weights that never increase.
         axis: one axis; None means the layer's fan-in, if that is one axis.
 
     Raises:
@@ -56,13 +56,14 @@ class Monotone(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class Convex(Constraint):
-    """Keeps the weights along an axis a convex (or concave) sequence: their steps never fall (or never rise).
+    """Keeps the weights along an axis a convex (or concave) sequence: differences never decrease (or never increase).
 
-    The nearest point in the optimizer's metric too; made for axes of up to a hundred or so. Straight pieces are
-    straight to rounding: a second difference is accepted to 2 kappa of the line's largest weight (2⁻¹⁹ in float32).
+    The projection is also exact in the optimizer's scaling. It is meant for axes with up to about a hundred entries.
+    Straight pieces are straight up to rounding: second differences may be negative by 2⁻¹⁹ (float32) of the largest
+    weight along the axis.
 
     Args:
-        concave: False for convex (steps never fall), True for concave (steps never rise).
+        concave: False for convex (differences never decrease), True for concave (differences never increase).
         axis: one axis; None means the layer's fan-in, if that is one axis.
 
     Raises:
@@ -84,7 +85,7 @@ class Convex(Constraint):
         if not isinstance(self.concave, bool):
             raise TypeError(f"Convex(concave={errors.shown(self.concave)}): concave must be True or False.")
         if isinstance(self.axis, tuple):
-            raise TypeError(f"Convex(axis={self.axis}): weights have a shape along one axis. Give one integer.")
+            raise TypeError(f"Convex(axis={self.axis}): the weights are convex along one axis. Give one integer.")
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         w = real(namespace(w), w)
@@ -103,7 +104,7 @@ def _one_axis(term: str, axis: Axes, shape: tuple[int, ...], fan_in: Axes) -> in
     if len(axes) != 1:
         raise ValueError(
             f"{term} needs one axis to order the weights along, but a unit of an array of shape {shape} spans "
-            f"axes {axes}. Name one, for example {term}(axis={axes[-1] if axes else 0})."
+            f"axes {axes}. Choose one, for example {term}(axis={axes[-1] if axes else 0})."
         )
     return axes[0]
 

@@ -1,4 +1,4 @@
-"""Constraints on part of a weight: zero patterns, and any entrywise constraint or ball behind a mask."""
+"""Constraints on part of a weight: zero patterns, and constraints on single weights or balls with a mask."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from taut.functional._dtype import Array, Number, namespace, real, shape_of
 
 
 def _mask(term: str, name: str, value: Any, default: Any = None) -> Any:
-    """Booleans, or numbers of which 0 is False."""
+    """Booleans, or numbers, where 0 means False."""
     if isinstance(value, np.ndarray | np.generic | list | tuple | bool | int):
         given = np.asarray(value)
         if given.dtype.kind not in "biuf":
@@ -29,15 +29,15 @@ def _mask(term: str, name: str, value: Any, default: Any = None) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Zeros(Constraint):
-    """Keeps the marked weights at 0.0: connections that are not there. The others are free.
+    """Keeps the marked weights at 0.0, for connections that do not exist. The others are free.
 
     For the usual patterns see `Triangular` and `Diagonal`.
 
     Args:
-        mask: True (or any number but 0) where the weight is held at zero; broadcasts to the weights.
+        mask: True (or any number but 0) where the weight is kept at zero; broadcasts to the weights.
 
     Raises:
-        ValueError: a mask of another shape, when it meets the weights.
+        ValueError: (when called) a mask whose shape does not fit the weights.
 
     >>> import numpy as np
     >>> Zeros([True, False])(np.asarray([[3.0, 4.0], [5.0, 6.0]]))
@@ -64,10 +64,10 @@ class Triangular(Constraint):
     """Keeps one side of the diagonal and zeros the other, over the last two axes.
 
     Args:
-        keep: "lower" (w[i, j] = 0 for j > i: output j hears inputs j and later) or "upper".
+        keep: "lower" (w[i, j] = 0 for j > i: output j depends on inputs j and later) or "upper".
 
     Raises:
-        ValueError: another word for ``keep``, or weights with fewer than two axes.
+        ValueError: another value of ``keep``, or weights with fewer than two axes.
 
     >>> import numpy as np
     >>> Triangular("lower")(np.ones((2, 2)))
@@ -131,11 +131,11 @@ class Masked(Constraint):
     """Applies a constraint to the marked weights only; the others are free.
 
     Entrywise constraints (`NonNeg`, `Box`, `Fixed`, ...) and norm balls around zero (`MaxNorm`, `L1Ball`)
-    can be masked: the weights that are left out count as 0 in the norm.
+    can be masked: in a norm, weights that are not marked count as 0.
 
     Args:
-        constraint: what holds where ``mask`` is True.
-        mask: True (or any number but 0) where it holds; broadcasts to the weights.
+        constraint: the constraint on the weights where ``mask`` is True.
+        mask: True (or any number but 0) where the constraint applies; broadcasts to the weights.
 
     Raises:
         ValueError: a constraint that has no exact projection with entries left out, or a mask of another shape.

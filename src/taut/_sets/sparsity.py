@@ -14,7 +14,7 @@ from taut.functional._dtype import Array, Number, shape_of
 
 
 def _count(term: str, name: str, value: Any, default: Any = None) -> int:
-    """A whole number ≥ 1: it shapes the program, so it is no traced number."""
+    """An integer ≥ 1. It decides the shape of the program, so it is not traced."""
     if isinstance(value, bool) or (not isinstance(value, int) and not hasattr(value, "__index__")):
         raise TypeError(f"{term}({name}={errors.shown(value)}): {name} must be a whole number, for example 4.")
     value = int(value)
@@ -27,7 +27,7 @@ def _count(term: str, name: str, value: Any, default: Any = None) -> int:
 
 
 def whole(default: Any = ...) -> Any:
-    """A dataclass field for a whole number, which is static."""
+    """A dataclass field for an integer, which is static."""
     given = {} if default is ... else {"default": default}
     return field(**given, metadata={"check": _count, "optional": False})
 
@@ -36,15 +36,15 @@ def whole(default: Any = ...) -> Any:
 class TopK(Constraint):
     """Keeps the ``k`` largest weights (by magnitude) of each unit and sets the others to 0.0.
 
-    Of weights of the same size the first are kept. The set is not convex, so the projection is Euclidean.
+    If magnitudes are equal, the first weights are kept. The set is not convex, so the projection is Euclidean.
 
     Args:
-        k: how many weights may be other than zero, ≥ 1.
+        k: how many weights may be non-zero, ≥ 1.
         per: "unit", the weights over ``axis``; or "tensor", all weights of the array.
         axis: the axes that one unit spans; None means the layer's fan-in.
 
     Raises:
-        ValueError: k below 1, or above the number of weights it meets.
+        ValueError: k below 1, or (when called) above the number of weights.
 
     >>> import numpy as np
     >>> TopK(1)(np.asarray([[3.0, 1.0], [-4.0, 0.5]]))
@@ -82,17 +82,17 @@ class TopK(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class NM(Constraint):
-    """Keeps ``n`` of every ``m`` neighbouring weights and sets the others to 0.0: 2:4 is what GPUs speed up.
+    """Keeps ``n`` of every ``m`` neighbouring weights and sets the others to 0.0: GPUs speed up 2:4.
 
-    Of weights of the same size the first are kept. The set is not convex, so the projection is Euclidean.
+    If magnitudes are equal, the first weights are kept. The set is not convex, so the projection is Euclidean.
 
     Args:
-        n: how many of a block may be other than zero, from 1 to m.
+        n: how many weights of a block may be non-zero, from 1 to m.
         m: the size of a block.
-        axis: the axis that blocks lie along; None means the input axis, the last of the layer's fan-in.
+        axis: the axis along which weights form blocks; None means the input axis, the last axis of the layer's fan-in.
 
     Raises:
-        ValueError: n above m, or weights whose axis is no multiple of m.
+        ValueError: n above m, or weights whose axis is not a multiple of m.
 
     >>> import numpy as np
     >>> NM(2, 4)(np.asarray([1.0, -2.0, 3.0, 0.5]))
@@ -108,7 +108,7 @@ class NM(Constraint):
         if self.n > self.m:
             raise ValueError(f"NM(n={self.n}, m={self.m}): n of every m weights are kept, so n is at most m.")
         if isinstance(self.axis, tuple):
-            raise TypeError(f"NM(axis={self.axis}): blocks lie along one axis. Give one integer.")
+            raise TypeError(f"NM(axis={self.axis}): blocks are formed along one axis. Give one integer.")
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:
         shape = shape_of(w)

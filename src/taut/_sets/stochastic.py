@@ -1,4 +1,4 @@
-"""Stochastic matrices: rows, columns, or both that are probability distributions."""
+"""Stochastic matrices: rows, columns, or both are probability distributions."""
 
 from __future__ import annotations
 
@@ -56,9 +56,10 @@ class StochasticColumns(Constraint):
 class DoublyStochastic(Constraint):
     """Keeps a square kernel doubly stochastic: entries ≥ 0, every row and every column adds up to 1.
 
-    The nearest such matrix has no closed form: rows and columns take turns until the sums are right to 16·eps, at
-    most 500 times, and a last scaling makes the result feasible. Sums are held to rounding, as in `Simplex`. Do not
-    differentiate through it: its derivative holds the thresholds of rows and columns fixed, which is only part of the true one.
+    The nearest such matrix has no closed form. It is computed by iteration over rows and columns until the sums are
+    right to 16·eps, at most 500 rounds, and a last scaling makes the result feasible. Sums are exact up to rounding, as
+    in `Simplex`. Do not differentiate through it: its derivative keeps the thresholds of rows and columns fixed, which
+    is only part of the true derivative.
 
     Raises:
         ValueError: weights that are not square over the last two axes.
@@ -84,8 +85,9 @@ class DoublyStochastic(Constraint):
         shape = shape_of(w)
         if len(shape) < 2 or shape[-1] != shape[-2]:
             raise ValueError(
-                f"DoublyStochastic needs square matrices over the last two axes; got weights of shape {shape}. Rows "
-                f"and columns that all add up to 1 are equally many. Otherwise use StochasticRows or StochasticColumns."
+                f"DoublyStochastic needs square matrices over the last two axes; got weights of shape {shape}. If "
+                "all rows and columns add up to 1, there are as many rows as columns. For another shape use "
+                "StochasticRows or StochasticColumns."
             )
         return w
 

@@ -30,11 +30,11 @@ def _above_zero(term: str, name: str, value: Any, default: Any = None) -> Any:
 class Simplex(Constraint):
     """Keeps each unit's incoming weights at 0 or above and their sum at ``total``: a weighted average.
 
-    The sum is held to rounding: a unit whose sum is right within 2⁻²⁰ (float32), 16·eps (float64) or 2·eps (half
-    precision) keeps its bits.
+    The sum is exact up to rounding: a unit whose sum is right within 2⁻²⁰ (float32), 16·eps (float64) or 2·eps (half
+    precision) is not changed.
 
     Args:
-        total: what the weights of one unit add up to, > 0.
+        total: the sum of the weights of one unit, > 0.
         axis: the axes that one sum is taken over; None means the layer's fan-in.
 
     Raises:
@@ -64,9 +64,9 @@ class Simplex(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class UnitSum(Constraint):
-    """Keeps the sum of each unit's incoming weights at ``total``, of either sign.
+    """Keeps the sum of each unit's incoming weights at ``total``, which may be negative.
 
-    With weights at 0 or above as well, use `Simplex`. The sum is held to rounding, relative to Σ|w|.
+    If weights should also be ≥ 0, use `Simplex`. The sum is exact up to rounding, relative to Σ|w|.
 
     Args:
         total: what the weights of one unit add up to.
@@ -93,7 +93,7 @@ class UnitSum(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class ZeroMean(Constraint):
-    """Keeps the mean of each unit's incoming weights at 0, to rounding relative to Σ|w|.
+    """Keeps the mean of each unit's incoming weights at 0, up to rounding relative to Σ|w|.
 
     Args:
         axis: the axes that one mean is taken over; None means the layer's fan-in.
@@ -118,12 +118,13 @@ class HalfSpace(Constraint):
     """Keeps Σ a·w at ``b`` or below for each unit: one linear inequality.
 
     Args:
-        a: the normal vector: of the shape of one unit's incoming weights, or one that broadcasts to all weights.
+        a: the normal vector: an array with the shape of one unit's incoming weights, or one that broadcasts to all
+            weights.
         b: the largest value of Σ a·w, a number or one for each unit.
         axis: the axes that the sum is taken over; None means the layer's fan-in.
 
     Raises:
-        ValueError: a normal of zeros, or of a shape that does not fit the weights it meets.
+        ValueError: a normal of zeros, or (when called) one whose shape does not fit the weights.
 
     >>> import numpy as np
     >>> HalfSpace([1.0, 0.0], 2.0)(np.asarray([3.0, 1.0])).round(4)
@@ -153,7 +154,7 @@ class HalfSpace(Constraint):
             placed = tuple(n if i in axes else 1 for i, n in enumerate(shape))
             return namespace(self.a).reshape(namespace(self.a).asarray(self.a), placed)
         if len(shape_of(self.a)) not in (0, len(shape)):
-            # (2,) would broadcast to the units of a (3, 2) kernel, which nobody means.
+            # (2,) would broadcast to the units of a (3, 2) kernel, which is not what a user means.
             raise ValueError(
                 f"HalfSpace: a has shape {shape_of(self.a)}, but one unit of weights of shape {shape} has shape "
                 f"{tuple(shape[i] for i in axes)}. Give that shape, or as many axes as the weights have."
@@ -197,7 +198,7 @@ class L1Ball(Constraint):
 class GroupL1Ball(Constraint):
     """Keeps the sum of all groups' L2 norms at ``radius`` or below: whole groups become 0.0, exactly.
 
-    What `GroupLasso` is as a penalty, as one budget for the whole array.
+    It is the constraint that corresponds to `GroupLasso`, with one radius for the whole array.
 
     Args:
         radius: ≥ 0, for the whole array.

@@ -14,7 +14,7 @@ ENTRIES: tuple[Entry, ...] = (*REGULARIZERS, *CONSTRAINTS)
 
 
 def find(name: str) -> tuple[Entry, ...]:
-    """The entries of a name, written in any of the ways that a layer accepts; two if both kinds have it.
+    """The entries with this name, in any spelling that a layer accepts; two if both kinds have it.
 
     >>> [entry.name for entry in find("max_norm")], find("nothing like it")
     (['MaxNorm'], ())

@@ -1,4 +1,4 @@
-"""One entry of the catalogue: what a term is for, in the words of whoever has to choose one."""
+"""One entry of the catalogue: what a term is for, and when to choose it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Entry:
         use: one sentence: when to use it.
         code: an expression; numpy is ``np``, and the term is imported.
         gives: what it evaluates to, as Python shows it.
-        peers: what other libraries call the same, exactly or but for a factor that is said.
+        peers: what other libraries call the same, exactly, or up to a factor that is stated.
         needs: other names that ``code`` needs from the same module.
     """
 

@@ -1,4 +1,4 @@
-"""The regularizers of the catalogue. One file because it is one table: a row a term, nothing else."""
+"""The regularizers of the catalogue. One file because it is one table, with one row per term."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REGULARIZERS: tuple[Entry, ...] = (
         "L1",
         "l1·Σ|w|",
         "Use it when many weights are probably useless: those that help the loss less than the strength become "
-        "exactly 0.0, and the others pay by being a little too small.",
+        "exactly 0.0, and the others become a little too small.",
         "L1(0.5).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[2.5, 0.0, 0.1]",
         "keras.regularizers.L1, jaxopt.prox.prox_lasso, skglm.penalties.L1",
@@ -45,8 +45,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "L1L2",
         "l1·Σ|w| + l2·Σw²",
-        "Use it instead of L1 when inputs are correlated: L1 alone keeps one of a group of twins at random, with some "
-        "L2 they share the work and still the useless ones become 0.0.",
+        "Use it instead of L1 when inputs are correlated: L1 alone keeps one of several similar inputs almost at "
+        "random, while with some L2 they share the weight and useless inputs still get 0.0.",
         "L1L2(l1=0.5, l2=0.5).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[1.25, 0.0, 0.05]",
         "keras.regularizers.L1L2, jaxopt.prox.prox_elastic_net, the elastic net",
@@ -55,7 +55,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "Huber",
         "strength·Σh(w), h = ½w² up to delta, delta·(|w| − delta/2) beyond",
-        "Use it where L2 is right for most weights but a few have to be large: beyond delta the pull stops growing.",
+        "Use it where L2 is right for most weights but a few have to be large: beyond delta the gradient of the "
+        "penalty stops growing.",
         "Huber(1.0, delta=1.0).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[2.0, -0.1, 0.3]",
         "the Huber loss of keras.losses, taken of weights; proxtorch Huber",
@@ -64,8 +65,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "MCP",
         "Σ strength·|w| − w²/(2·gamma) up to gamma·strength, constant beyond",
-        "Use it when L1 finds the right weights but makes them too small: those beyond gamma·strength are not pulled "
-        "at all.",
+        "Use it when L1 finds the right weights but makes them too small: those beyond gamma·strength are not "
+        "shrunk at all.",
         "MCP(0.5, gamma=3.0).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[3.0, 0.0, 0.15]",
         "skglm.penalties.MCPenalty, ncvreg",
@@ -74,7 +75,7 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "SCAD",
         "Σ of L1 up to strength, bending over until gamma·strength, constant beyond",
-        "Use it like MCP, if you would rather keep L1's full pull on small weights up to the strength before it fades.",
+        "Use it like MCP, if weights up to the strength should be shrunk as much as by L1 before the shrinkage fades.",
         "SCAD(0.5, gamma=3.7).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[3.0, 0.0, 0.1]",
         "skglm.penalties.SCAD, pyproximal.SCAD, ncvreg",
@@ -83,7 +84,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "LogSum",
         "strength·Σ log(1 + |w|/delta)",
-        "Use it for fewer weights than L1 keeps at the same error: the pull fades like 1/|w| and never quite ends.",
+        "Use it to keep fewer weights than L1 at the same error: the shrinkage falls like 1/|w| and never becomes "
+        "zero.",
         "LogSum(0.5, delta=1.0).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[2.871, 0.0, 0.174]",
         "pyproximal.Log (its sigma is strength·log(1 + gamma), gamma = 1/delta); reweighted L1",
@@ -92,7 +94,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "LHalf",
         "strength·Σ√|w|",
-        "Use it when zeros matter more than a smooth path: sparser than L1, and weights that survive jump clear of zero.",
+        "Use it when zeros matter more than a smooth path: it is sparser than L1, and a non-zero weight is never "
+        "very small.",
         "LHalf(0.5).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[2.852, 0.0, 0.0]",
         "skglm.penalties.L0_5",
@@ -101,8 +104,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "L0",
         "strength·(number of weights that are not 0)",
-        "Use it to pay per weight whatever its size: what stays is not shrunk, but training can get stuck, so start "
-        "from trained weights.",
+        "Use it to penalise the number of non-zero weights, whatever their size: those that stay are not shrunk, "
+        "but training can get stuck, so start from trained weights.",
         "L0(0.125).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[3.0, 0.0, 0.6]",
         "pyproximal.L0, hard thresholding",
@@ -111,7 +114,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "CappedL1",
         "strength·Σ min(|w|, cap)",
-        "Use it when you know the size beyond which a weight is surely real: smaller ones feel L1, larger ones nothing.",
+        "Use it when you know the size beyond which a weight is certainly useful: smaller ones are penalised as by "
+        "L1, larger ones are not shrunk.",
         "CappedL1(0.5, cap=1.0).prox(np.asarray([3.0, -0.2, 0.6]), step=1.0).round(3).tolist()",
         "[3.0, 0.0, 0.1]",
         "truncated L1",
@@ -120,8 +124,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ENTRIES,
         "HoyerSquare",
         "strength·(Σ|w|)²/Σw²",
-        "Use it to make a weight sparse without making it small, where the scale means nothing (before a normalization "
-        "layer); it acts by gradient, so its zeros are small numbers rather than 0.0.",
+        "Use it to make a weight sparse without making it small, where the scale does not matter (before a "
+        "normalization layer); it acts by gradient, so its zeros are small numbers rather than 0.0.",
         "round(float(HoyerSquare(1.0)(np.asarray([3.0, 3.0, 0.0, 0.0]))), 3)",
         "2.0",
         "DeepHoyer",
@@ -150,7 +154,7 @@ REGULARIZERS: tuple[Entry, ...] = (
         GROUPS,
         "GroupMCP",
         "Σ MCP(‖group‖)",
-        "Use it when GroupLasso picks the right units but makes them too weak: large groups are left as they are.",
+        "Use it when GroupLasso picks the right units but makes their weights too small: large groups are not shrunk.",
         "GroupMCP(1.0, gamma=2.0).prox(np.asarray([[3.0, 0.3], [4.0, 0.4]]), step=1.0).round(3).tolist()",
         "[[3.0, 0.0], [4.0, 0.0]]",
         "skglm.penalties.BlockMCPenalty",
@@ -169,8 +173,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         GROUPS,
         "GroupLInf",
         "strength·Σ max|group|",
-        "Use it to drop whole groups and to level those that stay: only the largest weights of a group pay, so they end "
-        "up equal.",
+        "Use it to drop whole groups and to make the largest weights of each remaining group equal: only the "
+        "largest ones are penalised.",
         "GroupLInf(1.0).prox(np.asarray([3.0, 2.5, 0.5]), step=1.0).round(3).tolist()",
         "[2.25, 2.25, 0.5]",
         "l1,∞ norm",
@@ -207,8 +211,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         MATRICES,
         "NuclearNorm",
         "strength·Σσᵢ",
-        "Use it to find a kernel of low rank without choosing the rank: weak directions of the matrix become exactly "
-        "nothing.",
+        "Use it to find a kernel of low rank without choosing the rank: small singular values of the matrix become "
+        "exactly zero.",
         "NuclearNorm(1.0).prox(np.diag([3.0, 0.5]), step=1.0).round(3).tolist()",
         "[[2.0, 0.0], [0.0, 0.0]]",
         "pyproximal.Nuclear, proxtorch TraceNorm",
@@ -217,8 +221,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         MATRICES,
         "SquaredSpectralNorm",
         "strength·σ₁²",
-        "Use it to discourage layers that amplify, so that small changes of the input stay small; SpectralNorm, the "
-        "constraint, forbids it.",
+        "Use it to discourage layers that amplify, so that small changes of the input stay small; the constraint "
+        "SpectralNorm sets a fixed bound instead.",
         "SquaredSpectralNorm(1.0).prox(np.diag([3.0, 0.5]), step=0.5).round(3).tolist()",
         "[[1.5, 0.0], [0.0, 0.5]]",
         "spectral norm regularization (Yoshida & Miyato)",
@@ -237,7 +241,7 @@ REGULARIZERS: tuple[Entry, ...] = (
         "SquaredOrthogonal",
         "strength·‖WᵀW − I‖²",
         "Use it to push units towards directions at right angles and towards length 1, in deep or recurrent networks; "
-        "Orthogonal, the constraint, makes it so.",
+        "the constraint Orthogonal makes this exact.",
         "float(SquaredOrthogonal(1.0)(np.asarray([[1.0, 1.0], [0.0, 1.0]])))",
         "3.0",
         "soft orthogonality",
@@ -246,8 +250,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ACTIVITIES,
         "KLSparsity",
         "strength·Σ KL(target ‖ mean activity of a unit)",
-        "Use it as the activity regularizer of a sigmoid layer whose units should each be on only a small share of the "
-        "time, as in sparse autoencoders.",
+        "Use it as the activity regularizer of a sigmoid layer in which each unit should be active for only a small "
+        "share of the rows, as in sparse autoencoders.",
         "float(KLSparsity(1.0, target=0.25)(np.asarray([[0.25, 0.5], [0.25, 0.0]])))",
         "0.0",
         "sparse autoencoders (Ng)",
@@ -256,7 +260,8 @@ REGULARIZERS: tuple[Entry, ...] = (
         ACTIVITIES,
         "Entropy",
         "−strength·Σ p·log p",
-        "Use it as the activity regularizer of a softmax layer that should decide, for instance with few labels.",
+        "Use it as the activity regularizer of a softmax layer that should give confident predictions, for instance "
+        "when there are few labels.",
         "round(float(Entropy(1.0)(np.asarray([[0.5, 0.5], [1.0, 0.0]]))), 4)",
         "0.6931",
         "entropy minimization",
@@ -285,7 +290,7 @@ REGULARIZERS: tuple[Entry, ...] = (
         BUILT,
         "Scaled",
         "factor·term",
-        "Use it to weigh terms against each other with one number, or to switch one off with 0.",
+        "Use it to change the weight of a term with one number, or to switch the term off with 0.",
         "Scaled(L1(0.5), 2.0).prox(np.asarray([1.2, 3.0]), step=1.0).round(3).tolist()",
         "[0.2, 2.0]",
         "",
@@ -295,7 +300,7 @@ REGULARIZERS: tuple[Entry, ...] = (
         BUILT,
         "Sum",
         "term + term + …",
-        "Use it, written a + b, for several penalties on one weight; they act as one.",
+        "Use it, written as a + b, for several penalties on the same weights, which then act as one penalty.",
         "Sum((L1(0.5), L2(0.5))).prox(np.asarray([3.0, -0.2]), step=1.0).round(3).tolist()",
         "[1.25, 0.0]",
         "",
@@ -306,7 +311,7 @@ REGULARIZERS: tuple[Entry, ...] = (
         BUILT,
         "Plain",
         "f(w)",
-        "Use it, by handing a function where a regularizer is expected, for a penalty that is not here; it is "
+        "Use it for a penalty that is not listed here: give a function where a regularizer is expected, and it is "
         "differentiated with the loss.",
         "float(Plain(lambda w: abs(w).sum())(np.asarray([1.0, -2.0])))",
         "3.0",

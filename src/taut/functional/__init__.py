@@ -1,7 +1,7 @@
-"""The mathematics of taut: arrays in, arrays out.
+"""The mathematics of taut: functions from arrays to arrays.
 
 Penalties, proximal maps and projections as pure functions, written once against the Python array API
-standard: numpy, JAX (under jit, vmap and grad) and PyTorch (eager and compiled) run the same lines.
+standard: numpy, JAX (under jit, vmap and grad) and PyTorch (eager and compiled) run the same code.
 """
 
 from taut.functional.penalties import group_norms, l1, l2, mutual_coherence

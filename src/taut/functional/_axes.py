@@ -1,7 +1,7 @@
-"""Which axes make one unit.
+"""Which axes belong to one unit.
 
-A term's ``axis`` means what it means in Keras when it is given. Left at None it means the unit's fan-in:
-what the layout says, or, for a bare array, every axis but the last (axis 0 of a vector, as in Keras).
+A given ``axis`` has the same meaning as in Keras. None means the unit's fan-in: the axes from the layout or, for an
+array without a layout, every axis but the last (axis 0 of a vector, as in Keras).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def resolve(axis: Axes, fan_in: Axes, shape: Sequence[int]) -> tuple[int, ...]:
     """The axes to reduce over, as sorted non-negative numbers.
 
     Args:
-        axis: what the term says; None defers to ``fan_in``.
-        fan_in: what the layout says; None means all axes but the last.
+        axis: the ``axis`` of the term; None means ``fan_in``.
+        fan_in: the fan-in from the layout; None means all axes but the last.
         shape: the shape of the weights.
 
     >>> resolve(None, None, (3, 3, 8, 16)), resolve(None, None, (5,)), resolve(-1, (0,), (4, 2))
@@ -45,7 +45,7 @@ def resolve(axis: Axes, fan_in: Axes, shape: Sequence[int]) -> tuple[int, ...]:
 def input_groups(fan_in: Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
     """The axes of one *input*'s weights: every axis but the input axis, which is the last of a plain fan-in.
 
-    None where no axes of the array as it is say it.
+    None if no axes of the array describe it.
 
     >>> input_groups(None, (10, 4)), input_groups(None, (3, 3, 8, 16))
     ((1,), (0, 1, 3))

@@ -18,7 +18,7 @@ S = TypeVar("S")
 def while_(xp: Namespace, limit: int, unfinished: Callable[[S], Any], body: Callable[[S], S], state: S) -> S:
     """Apply ``body`` until ``unfinished(state)`` is false, at most ``limit`` times.
 
-    ``state`` is a tuple of arrays (or one), each of the same shape and dtype all along.
+    ``state`` is an array or a tuple of arrays, whose shapes and dtypes do not change.
     """
     if xp.__name__.startswith("jax"):
         lax = sys.modules["jax"].lax
@@ -36,14 +36,15 @@ def while_(xp: Namespace, limit: int, unfinished: Callable[[S], Any], body: Call
 
 
 def _while_in_torch(limit: int, unfinished: Callable[[Any], Any], body: Callable[[Any], Any], state: Any) -> Any:
-    """`while_` for torch.compile, where a tensor decides no branch of Python: the loop is one operator of the graph."""
+    """`while_` for torch.compile: one operator of the graph, since a Python loop cannot depend on a tensor."""
     import torch
     from torch._higher_order_ops import while_loop
 
     alone = not isinstance(state, tuple)
 
     def packed(new: Any) -> list[Any]:
-        # The operator wants what it carries laid out as it began, and no array handed through as it came.
+        # The operator requires that the carried arrays keep their memory layout, and that no input is returned
+        # unchanged.
         return [a.clone(memory_format=torch.contiguous_format) for a in ((new,) if alone else new)]
 
     def go(count: Any, *now: Any) -> Any:
@@ -82,7 +83,7 @@ def climb(xp: Namespace, limit: int, move: Callable[..., Array], start: Array, *
     x = constant(start)
     x, _ = while_(xp, limit, lambda state: state[1], body, (x, xp.any(x == x)))
     step = move(x, *given)
-    # Chosen, not clamped at zero: at the root the step is zero, but its derivative is what is wanted.
+    # Selected, not clamped at zero: at the root the step is zero, but its derivative is needed.
     return x + step
 
 

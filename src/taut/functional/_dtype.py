@@ -1,8 +1,7 @@
 """Which array library, which precision.
 
 Half precision is promoted to float32, computed, and cast back; norms are taken in the widest float that
-the library has. Nothing here imports JAX or PyTorch: a library that has not been imported cannot have
-made the array in hand.
+the library has. Nothing here imports JAX or PyTorch: if a library is not imported, the array cannot come from it.
 """
 
 from __future__ import annotations
@@ -146,7 +145,7 @@ def number(xp: Namespace, value: Number, like: Array) -> Array:
 
 
 def beside(w: Array) -> dict[str, Any]:
-    """The ``device=`` for a new array next to ``w``: PyTorch's business alone (a JAX tracer has none)."""
+    """The ``device=`` for a new array next to ``w``: only needed for PyTorch (a JAX tracer has no device)."""
     return {"device": w.device} if is_torch(w) else {}
 
 
@@ -187,7 +186,7 @@ def narrow_bound(xp: Namespace, bound: Array, dtype: Any, upwards: bool) -> Arra
     # 0.6 to 1.2 spacings further, and at a power of two, where they are half as wide inwards, 1.2: rounded, that is the
     # next number in either case.
     further = 0.6 * xp.maximum(xp.abs(back) * eps(dtype), xp.full_like(back, smallest(dtype)))
-    # Chosen before it is rounded: beyond the highest number there is none.
+    # Selected before rounding, because there is no number above the highest one.
     beyond = back < bound if upwards else back > bound
     return xp.astype(xp.where(beyond, back + further if upwards else back - further, back), dtype)
 

@@ -1,4 +1,4 @@
-"""The scalar equations of groups in a diagonal metric: one unknown a group, a few Newton steps.
+"""The scalar equations of groups with a step size per weight: one unknown per group, a few Newton steps.
 
 Each function is arranged so that Newton's steps from one side never pass the root, so only clipping makes a bracket necessary.
 """
@@ -33,8 +33,9 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
     tiny = 2.0**-126 if x.dtype.itemsize == 4 else 2.0**-1022  # the smallest normal number
 
     def ratios(n: Array, x: Array, s: Array, lam: Array) -> tuple[Array, Array]:
-        # Guarded by group, not by entry: XLA sums what is made by arithmetic without writing it down first. And the
-        # product depends on n: what does not, XLA moves out of a loop, where a whole array is written for nothing.
+        # Guarded by group, not by entry: XLA can sum the result of arithmetic without writing it to memory. The
+        # product depends on n, because XLA moves anything else out of the loop and then writes a whole array that is
+        # not needed.
         reach = xp.where(n > 0, n, xp.full_like(n, tiny)) + s * (lam + 0 * n)
         return x / reach, reach
 
@@ -46,7 +47,7 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
 
     def root(x: Array, s: Array, lam: Array) -> Array:
         norm = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
-        lam = lam + 0 * norm  # one a group: XLA would write a scalar out as a whole array before it sums
+        lam = lam + 0 * norm  # one per group: XLA would write a scalar out as a whole array before it sums
         ratio, _ = ratios(norm, x, s, lam)
         off = (1 / xp.sqrt(positive(xp, total(xp, ratio * ratio, axes))) - 1) * norm
         longest = largest(xp, s, axes) if s.ndim else s
@@ -66,7 +67,7 @@ def shrunk_norm(xp: Namespace, x: Array, step: Array, strength: Array, axes: tup
             unbounded = (below <= 0) & ~dead & ~sure
 
             def by_entry(below: Array) -> Array:
-                # Large steps beside small ones (rare entries: lr/ε beside 0) leave τ no bound, and x/t would overflow.
+                # With both large and small steps (rare entries: lr/ε and 0) τ has no bound, and x/t would overflow.
                 over = xp.abs(x + 0 * below) - s * (lam + 0 * below)
                 over = largest(xp, xp.where(over > 0, over, xp.zeros_like(over)), axes)
                 return xp.where(unbounded, over, below)
@@ -103,7 +104,7 @@ def ball(xp: Namespace, x: Array, s: Array, radius: Array, axes: tuple[int, ...]
 
     def root(x: Array, s: Array, radius: Array) -> Array:
         norm = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
-        r = positive(xp, radius) + 0 * norm  # one a slice, as in `shrunk_norm`
+        r = positive(xp, radius) + 0 * norm  # one per slice, as in `shrunk_norm`
         outside = norm > r
 
         def finish(mu: Array) -> Array:

@@ -1,8 +1,8 @@
-"""Norms of units, measured so that every array library comes to the same verdict.
+"""Norms of units, computed so that every array library comes to the same decision.
 
 The law of norms (design.md): a norm is the root of a *plain* sum of squares in the widest float there is
-(numpy's and PyTorch's float32 ``vector_norm(axis=0)`` is off by 2e-4 at a million rows), and whoever
-moves a slice leaves the margin ``kappa`` that a second measurement, in another library, may use up.
+(numpy's and PyTorch's float32 ``vector_norm(axis=0)`` is off by 2e-4 at a million rows), and a projection that moves a
+slice leaves the margin ``kappa`` for the rounding of a second computation in another library.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def _rescued(xp: Namespace, x: Array, plain: Array, axes: tuple[int, ...]) -> Ar
         low, high, shift = 2.0**-400, 2.0**500, 2.0**600
 
     def scaled(plain: Array) -> Array:
-        # What is made of ``x`` depends on ``plain`` from the first product on: XLA moves what does not out of the loop
-        # that `rarely` is, to be done always.
+        # Everything computed from ``x`` must depend on ``plain`` (the loop state): XLA moves anything else out of the
+        # loop in `rarely`, so that it would always be computed.
         none = xp.zeros_like(plain)
         factor = xp.where(plain < low, none + shift, xp.where(plain > high, none + 1 / shift, none))
         moved = x * factor
@@ -89,7 +89,7 @@ def _careful_total(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
         return total(xp, x, axes)
     kept = tuple(a for a in range(x.ndim) if a not in axes)
     flat = xp.reshape(xp.permute_dims(x, (*kept, *axes)), (*(x.shape[a] for a in kept), -1))
-    # The standard has no word for memory order, and a copy keeps the order of what it copies.
+    # The array API standard cannot express memory order, and a copy keeps the order of its source.
     flat = flat.contiguous() if is_torch(flat) else np.ascontiguousarray(flat)
     summed = xp.sum(flat, axis=-1)
     return xp.reshape(summed, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))

@@ -1,4 +1,4 @@
-"""What the usual case should not pay for: work that is rarely needed, and derivatives that are known.
+"""Work that is rarely needed and known derivatives, arranged so that they cost nothing in the usual case.
 
 XLA fuses a sum with what it sums and then reads an array once; what two sums share it writes out first, and new
 memory costs a CPU more than the arithmetic. So a second and a third sum that are hardly ever needed wait behind

@@ -65,7 +65,7 @@ def on_eigenvalues(xp: Namespace, m: Array, change: Change) -> tuple[Array, Arra
 
 def with_slope_of(z: Array, kept: Array) -> Array:
     """``kept``, bit for bit, with the derivative of ``z``: a point of a curved set that is left as it is moves along it."""
-    # Taken off, not added: −0.0 stays what it is.
+    # Subtracted, not added, so that −0.0 is kept.
     return constant(kept) - (constant(z) - z) if _differentiable(z) else kept
 
 

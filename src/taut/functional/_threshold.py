@@ -1,4 +1,4 @@
-"""One threshold a slice: the θ at which what is left above it adds up to a given amount.
+"""One threshold per slice: the θ at which what is left above it adds up to a given amount.
 
 The simplex and the L1 ball are this one equation, piecewise linear in θ. It is solved by search, not by
 sorting: XLA's sort takes 306 ms for 1e6 entries on a CPU, and one pass of a sum under one.
@@ -15,7 +15,7 @@ LIMIT = 60
 
 
 def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axes: tuple[int, ...]) -> Array:
-    """max(x − θs, 0) with the θ a slice for which it adds up to ``amount``; to rounding, zeros exact.
+    """max(x − θs, 0) with the θ per slice for which it adds up to ``amount``; to rounding, zeros exact.
 
     It is argmin_z Σ (z − x)²/(2s) over z ≥ 0, Σz = amount. The sum is convex and decreasing in θ, so Newton's
     step from *either* side ends at or below the root: from below it climbs (Michelot, 1986), and every
@@ -24,7 +24,7 @@ def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axe
     Args:
         x: weights in computing precision.
         s: the metric, shaped like ``x``, > 0; None for one step everywhere.
-        amount: > 0, a number a slice (0 gives zeros).
+        amount: > 0, a number per slice (0 gives zeros).
         axes: the axes that one slice spans.
     """
     y, weight, theta = _search(xp, x, s, amount, axes)
@@ -32,8 +32,8 @@ def above_waterline(xp: Namespace, x: Array, s: Array | None, amount: Array, axe
     left = xp.where(rest <= 0, xp.zeros_like(rest), rest)  # NaN stays NaN
     if s is None:
         return left
-    # Where weights are more than 1/eps times the amount, θ·s rounds all of it away. What is left then is the
-    # highest entries' share, in proportion to their steps.
+    # If weights are more than 1/eps times the amount, the amount is lost in the rounding of θ·s. Then the highest
+    # entries share it, in proportion to their step sizes.
     height = constant(x) / constant(s)
     peak = xp.where(height >= largest(xp, height, axes), constant(s), xp.zeros_like(height))
     share = peak * (amount / positive(xp, total(xp, peak, axes)))
@@ -49,8 +49,8 @@ def _search(
     xp: Namespace, x: Array, s: Array | None, amount: Array, axes: tuple[int, ...]
 ) -> tuple[Array, Array, Array]:
     """x measured from somewhere, s, and θ measured from there too."""
-    # θ is measured from the highest entry: x − θ would otherwise lose what the amount is made of. Not in a
-    # metric, where the highest x/s may be a million times the others'.
+    # θ is measured from the highest entry, because x − θ would otherwise lose digits. Not with a step size per
+    # weight, where the highest x/s may be a million times larger than the others.
     y = x - constant(largest(xp, x, axes)) if s is None else x
     weight = xp.ones_like(y) if s is None else s
     fy, fs = constant(y), constant(weight)
@@ -66,7 +66,7 @@ def _search(
         return left, xp.where(slope > 0, theta + (left - t) / positive(xp, slope), theta)
 
     tiny = 2 * eps(x.dtype)
-    # All entries above water, or one of them holding everything: neither can overshoot.
+    # All entries above the threshold, or a single one: neither can overshoot.
     low = xp.maximum((total(xp, fy, axes) - t) / total(xp, fs, axes), largest(xp, (fy - t) / fs, axes))
 
     def body(state: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -1,4 +1,4 @@
-"""Penalties that are differentiated with the loss: smooth ones, and those that activities are given."""
+"""Penalties that are differentiated with the loss: smooth ones, and penalties on activities."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def huber(w: Array, strength: Number, delta: Number) -> Array:
     x = widen(xp, real(xp, w))
     lam, d = number(xp, strength, x), number(xp, delta, x)
     a = size(xp, x)
-    # The square of what is used alone: of a large weight it would overflow, and reach the gradient.
+    # Only values that are used are squared: the square of a large weight would overflow and reach the gradient.
     b = xp.where(a < d, x, d)
     return xp.sum(lam * xp.where(a <= d, b * b / 2, d * (a - d / 2)))
 
@@ -55,7 +55,7 @@ def shrink_huber(w: Array, step: Number, strength: Number, delta: Number) -> Arr
 
 
 def hoyer_square(w: Array, strength: Number) -> Array:
-    """How spread out the weights are, whatever their scale: strength·(Σ|w|)²/Σw², between 1 and their number.
+    """How spread out the weights are, independent of their scale: strength·(Σ|w|)²/Σw², between 1 and their number.
 
     Zero weights give 0, with gradient 0.
 
@@ -102,7 +102,7 @@ def kl_sparsity(a: Array, strength: Number, target: Number) -> Array:
 
 
 def entropy(p: Array, strength: Number) -> Array:
-    """How undecided probabilities are: −strength·Σ p log p, in nats, with 0·log 0 = 0.
+    """How uncertain probabilities are: −strength·Σ p log p, in nats, with 0·log 0 = 0.
 
     At p ≤ 0 an entry adds nothing and has gradient 0.
 

@@ -40,7 +40,7 @@ def best_between(
         low: ≤ 0, or None; high: ≥ 0, or None.
         free: the minimum without bounds, shaped like ``w``.
         value: P by entry, of an array.
-        slope: the penalty's slope at 0 where it begins as a straight line, otherwise None.
+        slope: the penalty's slope at 0 if it starts as a straight line, otherwise None.
 
     >>> import numpy as np
     >>> w = np.asarray([3.0, 3.0])

@@ -31,7 +31,7 @@ Axes = tuple[int, ...]
 class Shrinkage:
     """Σ l1|z| + l2 z² + Σ strength·‖z_g‖ for each (axes, strength) of ``groups``, a group spanning ``axes``.
 
-    None is a part that is not there, which costs nothing; 0.0 is a strength like any other.
+    None means that a part is absent, which costs nothing; 0.0 is an ordinary strength.
     """
 
     l1: Number | None = None
@@ -94,7 +94,7 @@ def why_not(shrinkage: Shrinkage, region: Region) -> str | None:
     if shrinkage.groups and region.boxed:
         return "a group penalty and bounds on entries other than NonNeg have no closed form together"
     if shrinkage.groups and region.norms and (list(region.norms) != list(shrinkage.groups) or not region.balls):
-        return "a group penalty goes with MaxNorm over the same groups only"
+        return "a group penalty can only be combined with MaxNorm over the same groups"
     if not region.balls and len(region.norms) > 1:
         return "norms bounded from below, over two sets of axes, make a set that is not convex"
     if not region.balls and region.boxed:
@@ -103,12 +103,12 @@ def why_not(shrinkage: Shrinkage, region: Region) -> str | None:
 
 
 def solve(w: Array, step: Number | None, shrinkage: Shrinkage | None, region: Region) -> Array:
-    """The minimiser in the module's formula, in ``w``'s dtype.
+    """The minimiser of the formula in the module's docstring, in ``w``'s dtype.
 
     Args:
         w: weights, any shape.
-        step: a number or shaped like ``w``; None for the Euclidean projection onto the region alone.
-        shrinkage: the penalty, or None for the projection alone. Without a step it cannot act.
+        step: a number or shaped like ``w``; None for the Euclidean projection onto the region only.
+        shrinkage: the penalty, or None for the projection only. It needs a step.
         region: the set.
 
     Raises:
@@ -147,7 +147,8 @@ def solve(w: Array, step: Number | None, shrinkage: Shrinkage | None, region: Re
         ball = project_l2_ball(u, radius, axes, s)
         if paid is u:
             return ball
-        # Where the group penalty leaves the ball, the ball binds and the penalty is a constant on its surface.
+        # If the result of the group penalty is outside the ball, the solution is on its surface, where the penalty is
+        # constant.
         norm = root_sum_squares(xp, paid, axes)
         return into_ball(xp, xp.where(norm <= number(xp, radius, norm), paid, ball), radius, axes)
     _check_centre(region, w.shape)
@@ -201,7 +202,7 @@ def _check_centre(region: Region, shape: tuple[int, ...]) -> None:
                 raise ValueError(
                     f"No weights are feasible: {size} entries of size {least:g} or more have a norm of at least "
                     f"{least * math.sqrt(size):g}, above the largest norm allowed, {radius:g}. "
-                    f"Widen the bounds, or raise the norm."
+                    f"Widen the bounds, or increase the norm."
                 )
 
 

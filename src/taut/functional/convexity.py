@@ -34,16 +34,16 @@ PATIENCE = 3
 
 
 def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
-    """Nearest point whose second differences along ``axis`` are at least 0, in any diagonal metric.
+    """Nearest point whose second differences along ``axis`` are at least 0, with any step size per weight.
 
-    Exact but for rounding where `ROUNDS` are enough; then knots that bend downwards are dropped, so that the result is
-    convex in any case. Each round solves an n × n system a line: made for lines of up to a hundred or so. Second
-    differences are accepted as `bend` says.
+    Exact up to rounding if `ROUNDS` rounds are enough; then knots that bend downwards are removed, so that the result
+    is always convex. Each round solves an n × n system per line, so it is meant for lines of up to about a hundred
+    entries. `bend` says which second differences are accepted.
 
     Args:
         w: weights, any shape.
-        axis: the axis that lines lie along.
-        step: the metric, a number or shaped like ``w``; > 0.
+        axis: the axis along which the lines run.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     Reference: Hildreth, Point estimates of ordinates of concave functions (1954), for the problem; Portugal, Júdice &
     Vicente, A comparison of block pivoting and interior-point algorithms (1994), for the method.
@@ -62,7 +62,7 @@ def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
     s = xp.where(s > 0, s, xp.full_like(s, eps(s.dtype)))
     x, mass = xp.moveaxis(wide, axis, -1), xp.moveaxis(1 / s, axis, -1)  # (lines…, n)
     mass = mass / xp.max(mass, axis=-1, keepdims=True)
-    # Beyond the precision's own range the lightest entries would make the system singular.
+    # Outside the range of the precision, the entries with the smallest weight would make the system singular.
     mass = xp.where(mass > eps(mass.dtype), mass, xp.full_like(mass, eps(mass.dtype)))
     fx, fm = constant(x), constant(mass)
     place = xp.arange(n, **beside(w))
@@ -90,7 +90,7 @@ def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
         tries = xp.where(fewer, PATIENCE + 0 * tries, tries - 1)
         last = off & (place == xp.max(xp.where(off, place, 0 * place), axis=-1, keepdims=True))
         change = xp.where(tries >= 0, off, last)
-        # In the end only what bends is mended, which can only leave fewer knots.
+        # At the end only knots that bend downwards are removed, so that the number of knots decreases.
         change = xp.where(count < ROUNDS, change, bends)
         going = xp.any(xp.where(count < ROUNDS, off, bends))
         return knots ^ change, xp.where(fewer, many, fewest), tries, count + 1, going
@@ -106,8 +106,8 @@ def project_convex(w: Array, axis: int, step: Number | None = None) -> Array:
 def bend(w: Array, axis: int, slack: float | None = None) -> Array:
     """How far each second difference along ``axis`` is below 0, shaped like ``w``; 0 where it is accepted.
 
-    Straight pieces are straight to rounding only: 2 kappa of the line's largest weight is allowed, and as many
-    subnormals as four roundings make; ``slack`` beside them, `disagreement` if it is None.
+    Straight pieces are straight up to rounding: 2 kappa of the line's largest weight is allowed, plus the subnormals of
+    four roundings, plus ``slack`` (`disagreement` if it is None).
 
     >>> import numpy as np
     >>> bend(np.asarray([0.0, 3.0, 0.0]), 0)

@@ -15,18 +15,18 @@ SCALINGS = 100
 
 
 def project_doubly_stochastic(w: Array, step: Number | None = None) -> Array:
-    """Nearest doubly stochastic matrix over the last two axes, in any diagonal metric, to a tolerance.
+    """Nearest doubly stochastic matrix over the last two axes, with any step size per weight, to a tolerance.
 
-    z = max(w − step·(θ_i + φ_j), 0), with a number for each row and column. Given the one the other is a
-    threshold a slice, so the two take turns (Dykstra's algorithm, in its dual form) until the sums are right to
-    16·eps, at most `ROUNDS` times: within about 1e-6 of the nearest where that is enough, as it is unless entries or
-    steps differ a thousandfold; feasible always. The finish scales rows and columns in turn, which keeps zeros; what is then
-    still not accepted is moved towards the matrix of equal entries, by no more than it needs. The derivative is
-    that of z with θ and φ held fixed.
+    z = max(w − step·(θ_i + φ_j), 0), with one number for each row and column. If one of θ and φ is known, the other is
+    one threshold per slice, so they are computed alternately (Dykstra's algorithm, in its dual form) until the sums are
+    right to 16·eps, at most `ROUNDS` times. The result is within about 1e-6 of the nearest matrix, unless entries or
+    step sizes differ a thousandfold, and it is always feasible. A last scaling of rows and columns keeps zeros; if the
+    result is still not accepted, it is moved towards the matrix of equal entries as little as necessary. The derivative
+    is that of z with θ and φ fixed.
 
     Args:
         w: weights, square over the last two axes.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_doubly_stochastic(np.asarray([[2.0, 1.0], [0.0, 0.0]])).round(4)

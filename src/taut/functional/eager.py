@@ -1,4 +1,4 @@
-"""The commonest steps on numpy and PyTorch, in as few passes over the array as they allow.
+"""The most common steps on numpy and PyTorch arrays, with as few passes over the array as possible.
 
 In a training loop that is not compiled every operation costs an array to make and a call to dispatch, so `combined.solve`, which
 is written once for every library, precision and tracer, takes ten to forty times as long as the same map by hand. Here

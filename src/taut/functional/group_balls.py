@@ -1,4 +1,4 @@
-"""The ball of Σ_g ‖w_g‖, the group lasso's penalty as a bound."""
+"""The ball of Σ_g ‖w_g‖: the group lasso's penalty as a constraint."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LIMIT = 80
 def project_group_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
     """Nearest point whose groups' L2 norms add up to at most ``radius``; whole groups become 0.0.
 
-    Euclidean: the norms are projected onto the L1 ball and every group is scaled to its new norm. In a metric: the
-    groups are shrunk as the group lasso shrinks them, with the one strength at which the norms add up.
+    Euclidean: the norms are projected onto the L1 ball and every group is scaled to its new norm. With a step size per
+    weight: the groups are shrunk as by the group lasso, with the strength at which the norms add up to the radius.
 
     Args:
         w: weights, any shape.
         radius: ≥ 0, a number.
         axes: the axes that one group spans; the sum is over all groups of the array.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     Reference: Sra (2011), Fast projections onto l1,q-norm balls for grouped feature selection.
 
@@ -44,7 +44,8 @@ def project_group_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Nu
     before = total(xp, norm, everywhere)
     top = number(xp, radius, norm)
     if s is not None:
-        # Inside already, an equation of ordinary numbers is solved instead: nothing of it is used, its slope included.
+        # If the point is inside already, an equation with ordinary numbers is solved instead, and its result is not
+        # used.
         far = xp.where(before <= top, xp.ones_like(x), x)
         shrunk = group_shrink(xp, far, s, _strength(xp, far, s, number(xp, radius, x), axes), axes)
         x = xp.where(before <= top, x, shrunk)
@@ -52,7 +53,7 @@ def project_group_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Nu
     aim = top * (1 - kappa(w.dtype))
     left = above_waterline(xp, norm, None, aim, everywhere)
     scaled = xp.astype(x, norm.dtype) * (xp.where(left > 0, left, xp.zeros_like(left)) / positive(xp, norm))
-    # A metric's solution is inside but for rounding, and is not cut a second time.
+    # With a step size per weight the solution is inside up to rounding, and is not scaled again.
     scaled = xp.where(total(xp, norm, everywhere) <= aim, xp.astype(x, norm.dtype), scaled)
     return xp.where(before <= top, w, narrow_inward(xp, xp.where(scaled == 0, xp.zeros_like(scaled), scaled), w.dtype))
 

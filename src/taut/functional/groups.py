@@ -1,7 +1,7 @@
-"""Penalties on groups of weights, with a group along axes, and their proximal maps in a diagonal metric.
+"""Penalties on groups of weights, with a group along axes, and their proximal maps with a step size per weight.
 
-Each map has one unknown a group, found by Newton's method from below on a convex, decreasing, piecewise
-linear function, which its steps never pass; it ends at the root itself.
+Each map has one unknown per group. It is found by Newton's method on a convex, decreasing, piecewise linear function,
+which approaches the root from below and reaches it exactly.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def exclusive(w: Array, strength: Number, axes: Axes) -> Array:
 def shrink_exclusive(w: Array, step: Number, strength: Number, axes: Axes) -> Array:
     """The proximal map of `exclusive`: soft-thresholding by 2·step·strength·τ, τ the L1 norm of the result.
 
-    τ is the root of Σ (|w_i| − 2·step_i·strength·τ)₊ = τ, one a group.
+    τ is the root of Σ (|w_i| − 2·step_i·strength·τ)₊ = τ, one per group.
 
     Args:
         w: weights, any shape.
@@ -86,8 +86,8 @@ def largest_entries(w: Array, strength: Number, axes: Axes) -> Array:
 def clip_largest(w: Array, step: Number, strength: Number, axes: Axes) -> Array:
     """The proximal map of `largest_entries`: every entry of a group clipped into [−μ, μ].
 
-    μ is the root of Σ (|w_i| − μ)₊/step_i = strength, one a group, or 0 (and the group 0.0) if Σ |w_i|/step_i
-    is no more than strength. In other words: what is taken off is the projection onto an L1 ball.
+    μ is the root of Σ (|w_i| − μ)₊/step_i = strength, one per group, or 0 (and the group 0.0) if Σ |w_i|/step_i
+    is no more than strength. In other words, the part that is subtracted is the projection onto an L1 ball.
 
     Args:
         w: weights, any shape.
@@ -141,7 +141,7 @@ def group_mcp(w: Array, strength: Number, gamma: Number, axes: Axes) -> Array:
 def shrink_group_mcp(w: Array, step: Number, strength: Number, gamma: Number, axes: Axes) -> Array:
     """The proximal map of `group_mcp`: each group scaled so that its norm is firm-thresholded.
 
-    With steps that differ within a group no exact method is known; the smallest of them serves for all.
+    If step sizes differ within a group, no exact method is known, and the smallest one is used.
 
     Args:
         w: weights, any shape.
@@ -166,11 +166,11 @@ def shrink_group_mcp(w: Array, step: Number, strength: Number, gamma: Number, ax
 
 
 def smallest_step(xp: Namespace, step: Array, axes: Axes) -> Array:
-    """One step for a whole group: the smallest, with which a step that descends in the metric descends still."""
+    """One step size for a whole group: the smallest, with which the objective still decreases."""
     return step if step.ndim == 0 else -largest(xp, -step, axes)
 
 
 def _polished(xp: Namespace, root: Array, move: Any, *given: Array) -> Array:
-    # `climb` ends when a step is small. Where many entries stop counting at about the same place, the step
-    # after it can still be as large.
+    # `climb` ends when a step is small. If many entries become zero at about the same point, the next step can still
+    # be as large.
     return root + move(root, *given)

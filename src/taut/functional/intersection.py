@@ -1,8 +1,8 @@
 """Nearest point of a box and balls together, where no closed form is known.
 
-A box and one kind of ball: one unknown a slice (`_newton.ball_in_box`). A box and balls over several sets of
+A box and one kind of ball: one unknown per slice (`_newton.ball_in_box`). A box and balls over several sets of
 axes: the same, turn by turn (`_multipliers`). Either ends in a feasible finish: box and balls all contain the
-point c = clip(0, low, high), or have no common point, so moving towards c goes inside for certain.
+point c = clip(0, low, high), or do not intersect, so moving towards c always leads inside.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def nearest(xp: Namespace, w: Array, step: Number | None, bounds: Bounds, balls:
     low = xp.full_like(x, -xp.inf) if low is None else low + xp.zeros_like(x)
     high = xp.full_like(x, xp.inf) if high is None else high + xp.zeros_like(x)
     clipped = project_box(w, *bounds)
-    # Aimed a little inside, so that the finish finds nothing to do.
+    # The target is slightly inside, so that usually the finish changes nothing.
     aim = [(axes, positive(xp, number(xp, r, x)) * (1 - kappa(w.dtype) / 2)) for axes, r in balls]
     if len(balls) == 1:
         ((axes, radius),) = aim

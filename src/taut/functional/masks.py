@@ -1,4 +1,4 @@
-"""Sets that fix single entries: zero patterns and given values."""
+"""Sets that fix single entries: zero patterns and fixed values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from taut.functional._dtype import Array, Namespace, beside, is_torch, namespace
 
 
 def fits(what: str, given: Array, shape: tuple[int, ...]) -> None:
-    """Refuse an array that does not broadcast to weights of ``shape``."""
+    """Raise if an array does not broadcast to weights of ``shape``."""
     try:
         fine = np.broadcast_shapes(shape_of(given), shape) == tuple(shape)
     except ValueError:
@@ -16,7 +16,7 @@ def fits(what: str, given: Array, shape: tuple[int, ...]) -> None:
     if not fine:
         raise ValueError(
             f"{what} has shape {shape_of(given)}, which does not broadcast to the weights' shape {tuple(shape)}. "
-            f"Give one entry for each weight, or size 1 along an axis where all are alike."
+            f"Give one entry for each weight, or size 1 along an axis with equal entries."
         )
 
 
@@ -36,7 +36,7 @@ def pattern(xp: Namespace, kind: str, like: Array) -> Array:
 
 
 def zero_where(w: Array, mask: Array) -> Array:
-    """Zero at the entries that ``mask`` marks; the nearest point in every diagonal metric.
+    """Zero at the entries marked by ``mask``; the nearest point for all step sizes.
 
     >>> import numpy as np
     >>> zero_where(np.asarray([3.0, 4.0]), np.asarray([True, False]))
@@ -44,7 +44,7 @@ def zero_where(w: Array, mask: Array) -> Array:
     """
     xp = namespace(w, mask)
     w = real(xp, w)
-    # A −0.0 is a zero and keeps its bits.
+    # −0.0 is a zero too, and is not changed.
     return xp.where(as_mask(xp, mask, w) & (w != 0), xp.zeros_like(w), w)
 
 

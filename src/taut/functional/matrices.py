@@ -1,6 +1,6 @@
 """Penalties on weights as matrices, (fan-in × units), through their singular values.
 
-Singular values know no metric but one step a matrix: with steps that differ, the smallest serves for all.
+For singular values there is one step size per matrix: if step sizes differ, the smallest is used.
 The proximal maps have their exact first derivatives, at equal singular values too (`_spectral`).
 """
 
@@ -28,7 +28,7 @@ def nuclear_norm(w: Array, strength: Number, axes: Axes, blocks: int = 1) -> Arr
         w: weights of two axes or more.
         strength: ≥ 0.
         axes: the fan-in, flattened into the rows; the other axes are the columns.
-        blocks: the columns are that many matrices side by side, each on its own.
+        blocks: the number of separate matrices that the columns are divided into.
 
     >>> round(float(nuclear_norm([[3.0, 0.0], [0.0, -4.0]], 1.0, (0,))), 4)
     7.0
@@ -43,10 +43,10 @@ def shrink_nuclear(w: Array, step: Number, strength: Number, axes: Axes, blocks:
 
     Args:
         w: weights of two axes or more.
-        step: > 0, a number or shaped like ``w``; of a matrix, the smallest counts.
+        step: > 0, a number or shaped like ``w``; the smallest of each matrix is used.
         strength: ≥ 0.
         axes: the fan-in.
-        blocks: matrices side by side.
+        blocks: the number of separate matrices.
 
     Reference: Cai, Candès & Shen, A singular value thresholding algorithm (2010).
 
@@ -69,7 +69,7 @@ def spectral_square(w: Array, strength: Number, axes: Axes, blocks: int = 1) -> 
         w: weights of two axes or more.
         strength: ≥ 0.
         axes: the fan-in.
-        blocks: matrices side by side.
+        blocks: the number of separate matrices.
 
     >>> round(float(spectral_square([[3.0, 0.0], [0.0, -4.0]], 1.0, (0,))), 4)
     16.0
@@ -83,14 +83,14 @@ def spectral_square(w: Array, strength: Number, axes: Axes, blocks: int = 1) -> 
 
 
 def shrink_spectral(w: Array, step: Number, strength: Number, axes: Axes, blocks: int = 1) -> Array:
-    """The proximal map of `spectral_square`: singular values cut at μ, where Σ (σ − μ)₊ = 2·step·strength·μ.
+    """The proximal map of `spectral_square`: singular values clipped at μ, where Σ (σ − μ)₊ = 2·step·strength·μ.
 
     Args:
         w: weights of two axes or more.
-        step: > 0, a number or shaped like ``w``; of a matrix, the smallest counts.
+        step: > 0, a number or shaped like ``w``; the smallest of each matrix is used.
         strength: ≥ 0.
         axes: the fan-in.
-        blocks: matrices side by side.
+        blocks: the number of separate matrices.
 
     >>> import numpy as np
     >>> shrink_spectral(np.asarray([[3.0, 0.0], [0.0, 0.5]]), 0.5, 1.0, (0,)).round(4) + 0.0
@@ -123,7 +123,7 @@ def orthogonality(w: Array, strength: Number, axes: Axes, side: str = "shorter",
         strength: ≥ 0.
         axes: the fan-in, flattened into the rows; a column is one unit's weights.
         side: "rows", "columns", or "shorter": columns if there are no more of them than rows.
-        blocks: matrices side by side.
+        blocks: the number of separate matrices.
 
     >>> float(orthogonality([[1.0, 1.0], [0.0, 1.0]], 1.0, (0,)))
     3.0
@@ -144,13 +144,13 @@ def side_by_side(xp: Namespace, x: Array, axes: Axes, blocks: int) -> tuple[Arra
     if not axes or not kept:
         raise ValueError(
             f"A matrix has rows (fan-in) and columns (units); weights of shape {shape} with fan-in {axes} have only "
-            f"one of them. Put the term on a kernel, not on a bias."
+            f"one of them. Use the term for a kernel, not for a bias."
         )
     rows, columns = (_product(shape, a) for a in (axes, kept))
     if columns % blocks:
         raise ValueError(
-            f"Weights of shape {shape} have {columns} units, which {blocks} blocks do not divide. Give blocks that "
-            f"divide it: 4 for an LSTM's gates, the number of heads for attention."
+            f"Weights of shape {shape} have {columns} units, which cannot be divided into {blocks} blocks. Give a "
+            "number of blocks that divides it: 4 for an LSTM's gates, the number of heads for attention."
         )
     order = (*axes, *kept)
     moved = xp.permute_dims(x, order)

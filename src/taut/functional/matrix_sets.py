@@ -1,12 +1,13 @@
 """Nearest matrices: bounded singular values, given rank, orthonormal columns, symmetry, positive semidefinite.
 
-Where singular values decide there is no exact projection in a per-entry metric, and these maps are Euclidean.
-Each library's decomposition has its own error, so a matrix is accepted as it is, or moved inside a bound, with
-the margin `margin`. First derivatives are exact, where values are equal and where a point is left as it is, too (`_spectral`);
-where the nearest matrix is not unique (LowRank, Orthogonal) they are those of the one that is chosen.
+For sets of singular values no exact projection with a step size per weight is known, so these maps are Euclidean.
+Decompositions of different libraries have different errors, so a matrix is accepted, or moved inside a bound, with the
+margin `margin`. First derivatives are exact, also for equal values and for points that are not moved (`_spectral`). If
+the nearest matrix is not unique (LowRank, Orthogonal), they are the derivatives of the one that is returned.
 
-Several matrices may lie side by side in one array (an LSTM's gates, the heads of attention): ``blocks`` of them, each
-on its own. A block that is accepted keeps its bits. One file because all of these maps share the margin and the blocks.
+Several matrices may lie side by side in one array (an LSTM's gates, the heads of attention): ``blocks`` is their
+number, and each is projected separately. A block that is accepted is not changed. One file because all of these maps
+share the margin and the blocks.
 """
 
 from __future__ import annotations
@@ -69,13 +70,13 @@ def singular_values(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Array:
 
 
 def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...], blocks: int = 1) -> Array:
-    """Nearest matrix whose largest singular value is at most ``radius``: larger ones are cut to it.
+    """Nearest matrix whose largest singular value is at most ``radius``: larger ones are reduced to it.
 
     Args:
         w: weights; the matrix is (what ``axes`` span, the rest).
         radius: ≥ 0.
         axes: the axes of the rows.
-        blocks: matrices side by side.
+        blocks: the number of separate matrices.
 
     >>> import numpy as np
     >>> project_spectral_ball(np.diag([3.0, 0.5]), 1.0, (0,)).round(4)
@@ -93,13 +94,13 @@ def project_spectral_ball(w: Array, radius: Number, axes: tuple[int, ...], block
 
 
 def project_nuclear_ball(w: Array, radius: Number, axes: tuple[int, ...], blocks: int = 1) -> Array:
-    """Nearest matrix whose singular values add up to at most ``radius``: all lowered by one number, down to 0.
+    """Nearest matrix whose singular values add up to at most ``radius``: all are soft-thresholded by one number.
 
     Args:
         w: weights; the matrix is (what ``axes`` span, the rest).
         radius: ≥ 0.
         axes: the axes of the rows.
-        blocks: matrices side by side.
+        blocks: the number of separate matrices.
 
     >>> import numpy as np
     >>> project_nuclear_ball(np.diag([3.0, 0.5]), 1.0, (0,)).round(4)
@@ -128,7 +129,7 @@ def project_rank(w: Array, k: int, axes: tuple[int, ...], blocks: int = 1) -> Ar
         w: weights; the matrix is (what ``axes`` span, the rest).
         k: from 1 to the smaller side.
         axes: the axes of the rows.
-        blocks: matrices side by side.
+        blocks: the number of separate matrices.
 
     >>> import numpy as np
     >>> project_rank(np.diag([3.0, 0.5]), 1, (0,)).round(4)
@@ -154,12 +155,12 @@ def project_rank(w: Array, k: int, axes: tuple[int, ...], blocks: int = 1) -> Ar
 def project_orthogonal(w: Array, axes: tuple[int, ...], blocks: int = 1) -> Array:
     """Nearest matrix with orthonormal columns (rows, if it is wider than high): the polar factor U·Vᵀ.
 
-    Where a singular value is 0 the nearest matrix is not unique, and the decomposition chooses.
+    Where a singular value is 0 the nearest matrix is not unique, and the result depends on the decomposition.
 
     Args:
         w: weights; the matrix is (what ``axes`` span, the rest).
         axes: the axes of the rows.
-        blocks: matrices side by side.
+        blocks: the number of separate matrices.
 
     Reference: Fan & Hoffman (1955), Some metric inequalities in the space of matrices.
 
@@ -191,7 +192,7 @@ def project_symmetric(w: Array, sign: int, step: Number | None = None) -> Array:
     Args:
         w: weights, square over the last two axes.
         sign: 1 for wᵀ = w, −1 for wᵀ = −w.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_symmetric(np.asarray([[1.0, 4.0], [2.0, 1.0]]), 1)
@@ -204,8 +205,8 @@ def project_symmetric(w: Array, sign: int, step: Number | None = None) -> Array:
     other = sign * xp.matrix_transpose(x)
     s = xp.ones_like(x) if step is None else number(xp, step, x) + xp.zeros_like(x)
     above, on = _upper(xp, x)
-    # Both entries of a pair are worked out from the same numbers in the same order, that above the diagonal
-    # first: a compiler that fuses a product into a sum would otherwise round one of them differently.
+    # Both entries of a pair are computed from the same numbers in the same order, the one above the diagonal first: a
+    # compiler that fuses a product and a sum would otherwise round one of them differently.
     first, second = xp.where(above, x, other), xp.where(above, other, x)
     if sign == -1:  # what is below the diagonal is minus what is above it
         first, second = xp.where(above, first, -first), xp.where(above, second, -second)

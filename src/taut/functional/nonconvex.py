@@ -1,8 +1,8 @@
-"""Penalties that stop growing, or grow ever slower: sparse like L1, without its pull on large weights.
+"""Penalties that stop growing, or grow ever more slowly: sparse like L1, with less shrinkage of large weights.
 
-Each has its value and its proximal map, entry by entry. None is convex, so a long step makes the proximal
+Each has a value and a proximal map, entry by entry. None is convex, so a long step makes the proximal
 objective itself non-convex, with one minimum at zero and one away from it; every map here returns the lower of
-the two, at any step, and zero where they are equal. One file because each penalty is read beside its map.
+the two, at any step, and zero where they are equal. One file because each penalty belongs together with its map.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def mcp(w: Array, strength: Number, gamma: Number, each: bool = False) -> Array:
         w: weights, any shape.
         strength: λ ≥ 0, a number or broadcastable to ``w``.
         gamma: γ > 0; the larger, the nearer to L1.
-        each: by entry, rather than their sum.
+        each: return one value per entry instead of the sum.
 
     >>> float(mcp([-3.0, 0.5], 1.0, 2.0))
     1.4375
@@ -78,13 +78,13 @@ def firm(xp: Namespace, x: Array, s: Array, lam: Array, g: Array) -> Array:
 
 
 def scad(w: Array, strength: Number, gamma: Number, each: bool = False) -> Array:
-    """Smoothly clipped absolute deviation: λ|w| up to λ, bending over until γλ, then λ²(γ+1)/2.
+    """Smoothly clipped absolute deviation: λ|w| up to λ, a quadratic up to γλ, then λ²(γ+1)/2.
 
     Args:
         w: weights, any shape.
         strength: λ ≥ 0, a number or broadcastable to ``w``.
         gamma: γ > 2.
-        each: by entry, rather than their sum.
+        each: return one value per entry instead of the sum.
 
     >>> float(scad([-3.0, 0.5], 1.0, 3.0))
     2.5
@@ -134,7 +134,7 @@ def log_sum(w: Array, strength: Number, delta: Number, each: bool = False) -> Ar
         w: weights, any shape.
         strength: ≥ 0, a number or broadcastable to ``w``.
         delta: δ > 0, the size below which it is about linear.
-        each: by entry, rather than their sum.
+        each: return one value per entry instead of the sum.
 
     >>> round(float(log_sum([1.0, 0.0], 1.0, 1.0)), 4)
     0.6931
@@ -166,7 +166,7 @@ def log_threshold(w: Array, step: Number, strength: Number, delta: Number) -> Ar
     a, t = size(xp, x), s * lam
     inside = a + d - 2 * xp.sqrt(positive(xp, t))
     root = xp.sqrt(positive(xp, inside)) * xp.sqrt(inside + 4 * xp.sqrt(positive(xp, t)))
-    # The two forms of one root: each adds where the other would cancel.
+    # Two forms of the same root: one adds where the other would lose digits by cancellation.
     z = xp.where(a >= d, (a - d + root) / 2, 2 * (a * d - t) / positive(xp, d - a + root))
     z = xp.where((inside > 0) & (z > 0), z, xp.zeros_like(z))
     if t.ndim == d.ndim == 0:
@@ -183,7 +183,7 @@ def l_half(w: Array, strength: Number, each: bool = False) -> Array:
     Args:
         w: weights, any shape.
         strength: ≥ 0, a number or broadcastable to ``w``.
-        each: by entry, rather than their sum.
+        each: return one value per entry instead of the sum.
 
     >>> float(l_half([-4.0, 0.0], 1.0))
     2.0
@@ -226,7 +226,7 @@ def l0(w: Array, strength: Number, each: bool = False) -> Array:
     Args:
         w: weights, any shape.
         strength: ≥ 0, a number or broadcastable to ``w``.
-        each: by entry, rather than their sum.
+        each: return one value per entry instead of the sum.
 
     >>> float(l0([-4.0, 0.0], 0.5))
     0.5
@@ -255,13 +255,13 @@ def hard_threshold(w: Array, step: Number, strength: Number) -> Array:
 
 
 def capped_l1(w: Array, strength: Number, cap: Number, each: bool = False) -> Array:
-    """L1 up to a size: strength·Σ min(|w|, cap).
+    """L1 with an upper limit: strength·Σ min(|w|, cap).
 
     Args:
         w: weights, any shape.
         strength: ≥ 0, a number or broadcastable to ``w``.
         cap: > 0.
-        each: by entry, rather than their sum.
+        each: return one value per entry instead of the sum.
 
     >>> float(capped_l1([-3.0, 0.5], 1.0, 2.0))
     2.5

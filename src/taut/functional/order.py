@@ -8,17 +8,17 @@ from taut.functional._norms import positive
 
 
 def project_monotone(w: Array, axis: int, step: Number | None = None) -> Array:
-    """Nearest point that never falls along ``axis``.
+    """Nearest point that never decreases along ``axis``.
 
     Neighbours in the wrong order are pooled: the solution is constant on blocks, each the mean of its entries
     weighted by 1/step. Every pass pools all neighbouring blocks that are in the wrong order, in all lines, so the
     number of passes is that of the longest chain of poolings, at most the size of the axis and usually far fewer.
-    An entry in a block of its own keeps its bits.
+    An entry that is a block of its own is not changed.
 
     Args:
         w: weights, any shape.
-        axis: the axis that lines lie along.
-        step: the metric, a number or shaped like ``w``; > 0.
+        axis: the axis along which the lines run.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     Reference: Best & Chakravarti (1990), Active set algorithms for isotonic regression.
 
@@ -47,7 +47,7 @@ def project_monotone(w: Array, axis: int, step: Number | None = None) -> Array:
     start = xp.ones_like(fixed) > 0
     start, _ = while_(xp, size, lambda s: s[1], body, (start, xp.any(start)))
     z = _block_means(xp, x, weight, start)
-    # A compiler may round these means otherwise than those that the loop compared: no block may fall by that.
+    # A compiler may round these means differently from those in the loop: this must not make a block decrease.
     shift = 1
     while shift < size:
         before = xp.concat([z[..., :shift], z[..., : size - shift]], axis=-1)
@@ -58,7 +58,7 @@ def project_monotone(w: Array, axis: int, step: Number | None = None) -> Array:
 
 
 def fall(w: Array, axis: int) -> Array:
-    """The largest step down along ``axis``; 0.0 where there is none.
+    """The largest decrease along ``axis``; 0.0 if there is none.
 
     >>> import numpy as np
     >>> float(fall(np.asarray([3.0, 1.0, 4.0]), 0))

@@ -1,4 +1,4 @@
-"""The ordered L1 norm: the larger a weight among its group, the larger its strength."""
+"""The ordered L1 norm: in each group, larger weights get larger strengths."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ramp(xp: Namespace, strength: Number, ratio: Number, count: int, like: Array
     if given.ndim > 0:
         if tuple(given.shape) != (count,):
             raise ValueError(
-                f"An ordered L1 norm needs one strength an entry of a group: groups have {count} entries, and "
+                f"An ordered L1 norm needs one strength per entry of a group: groups have {count} entries, and "
                 f"strengths of shape {tuple(given.shape)} were given. Give that many, or one number and a ratio."
             )
         return xp.flip(given)
@@ -51,11 +51,11 @@ def ordered_l1(w: Array, strength: Number, ratio: Number = 0.5) -> Array:
 
 
 def shrink_ordered(w: Array, step: Number, strength: Number, ratio: Number = 0.5) -> Array:
-    """The proximal map of `ordered_l1`: sorted, less step·λ, made monotone, cut at 0, and put back in place.
+    """The proximal map of `ordered_l1`: sort, subtract step·λ, make monotone, clip at 0, and restore the order.
 
     Args:
         w: weights, a group along the last axis.
-        step: > 0, a number or one a group (size 1 along the last axis).
+        step: > 0, a number or one per group (size 1 along the last axis).
         strength: λ_1 ≥ 0, or all λ, largest first.
         ratio: of the smallest λ to the largest.
 

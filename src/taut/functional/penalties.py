@@ -1,4 +1,4 @@
-"""What a regularizer adds to the loss: one number for an array of weights, on Keras's scale.
+"""The penalties that regularizers add to the loss: one number for an array of weights, on Keras's scale.
 
 Sums, without ½. A penalty of a half-precision array is computed and returned in float32: Σ|w| passes
 float16's largest number, 65504, in an ordinary layer.
@@ -15,8 +15,8 @@ from taut.functional._norms import positive, root_sum_squares
 def l1(w: Array, strength: Number = 1.0) -> Array:
     """The sum of absolute values: Σ strength·|w|.
 
-    At zero PyTorch takes the gradient to be 0, and JAX strength·1, as Keras on JAX does: Keras's own runs are followed
-    by gradient (docs/decisions/045). By its proximal map, which is the default, the question does not arise.
+    At zero the gradient is 0 in PyTorch and strength·1 in JAX, as in Keras on JAX, so that ``terms="keras"`` follows
+    Keras (docs/decisions/045). The proximal map, which is the default, does not use this gradient.
 
     Args:
         w: weights, any shape.
@@ -42,7 +42,7 @@ def l2(w: Array, strength: Number = 1.0) -> Array:
     """
     xp = namespace(w, strength)
     x = widen(xp, real(xp, w))
-    # In this order no strength of 0 meets a square that has overflowed.
+    # In this order a strength of 0 is never multiplied by a square that has overflowed.
     return xp.sum(x * (x * number(xp, strength, x)))
 
 
@@ -64,10 +64,10 @@ def group_norms(w: Array, strength: Number, axes: tuple[int, ...]) -> Array:
 
 
 def mutual_coherence(w: Array, factor: Number, rows: bool) -> Array:
-    """How far the rows (or columns) of a matrix are from orthogonal: factor times a mean |cosine|.
+    """How far the rows (or columns) of a matrix are from orthogonal: factor times the mean |cosine|.
 
-    factor · ½ · Σ_{i≠j} |û_i·û_j| / (n(n−1)/2), with û the rows (columns) divided by their norms. A zero
-    row is orthogonal to everything; a single row has nothing to be orthogonal to and gives 0.
+    factor · ½ · Σ_{i≠j} |û_i·û_j| / (n(n−1)/2), with û the rows (columns) divided by their norms. A zero row counts as
+    orthogonal to all others; a single row gives 0.
 
     Args:
         w: a matrix.
@@ -91,7 +91,8 @@ def mutual_coherence(w: Array, factor: Number, rows: bool) -> Array:
     n = x.shape[0]
     if n < 2:
         return xp.sum(x * 0) * number(xp, factor, x)
-    # Brought to about length 1 first, with a constant: the derivative of x/‖x‖ of tiny rows is made of 1/‖x‖².
+    # Scaled to about length 1 by a constant first, because the derivative of x/‖x‖ contains 1/‖x‖², which is huge for
+    # tiny rows.
     x = x / constant(positive(xp, xp.astype(root_sum_squares(xp, x, (1,)), x.dtype)))
     norm = xp.astype(root_sum_squares(xp, x, (1,)), x.dtype)
     unit = x / xp.where(norm == 0, xp.ones_like(norm), norm)

@@ -1,8 +1,8 @@
 """Nearest feasible points: for each set, argmin_z Σ (z_i − w_i)² / (2 step_i) over it.
 
-Without ``step`` (or with one number for it) nearest is Euclidean. The law of norms (design.md) binds each
-map here: a feasible slice keeps its bits, one that moves lands inside by ``kappa``, and the second
-application of a map, in whichever library, changes nothing. Every map returns ``w``'s dtype.
+Without ``step``, or if it is one number, the distance is Euclidean. Every map satisfies the law of norms (design.md): a
+feasible slice is not changed at all, a slice that moves ends inside by the margin ``kappa``, and applying a map a
+second time, in any library, changes nothing. Every map returns ``w``'s dtype.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from taut.functional._norms import first, kappa, positive, root_sum_squares
 
 
 def project_box(w: Array, low: Number | None = None, high: Number | None = None) -> Array:
-    """Clip every entry into [low, high]. The nearest point in every diagonal metric.
+    """Clip every entry into [low, high]. It is the nearest point for all step sizes.
 
-    Bounds are read in the weights' precision, and in float32 for half precision: there an entry goes to the nearest
-    number of its dtype that is inside.
+    Bounds are converted to the precision of the weights. For half precision they are read in float32, and an entry
+    becomes the nearest number of its dtype inside.
 
     Args:
         w: weights, any shape.
         low: smallest value allowed, a number or broadcastable to ``w``; None for no bound.
-        high: largest value allowed, likewise.
+        high: largest value allowed, in the same form.
 
     Raises:
         ValueError: bounds between which a half precision has no number.
@@ -50,7 +50,7 @@ def project_box(w: Array, low: Number | None = None, high: Number | None = None)
             f"Bounds from {low} to {high} hold no number of dtype {w.dtype}, whose neighbours are farther apart. Widen the "
             f"bounds, or keep these weights in float32."
         )
-    # Selected, not `clip`ped: -0.0 and NaN stay what they are, and numpy's bfloat16 breaks `clip`.
+    # Selected instead of `clip`: this keeps -0.0 and NaN, and `clip` fails for numpy's bfloat16.
     if low is not None:
         b = number(xp, low, x)
         w = xp.where(x < b, narrow_bound(xp, b, w.dtype, upwards=True), w)
@@ -63,14 +63,14 @@ def project_box(w: Array, low: Number | None = None, high: Number | None = None)
 def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
     """Nearest point to ``w`` whose L2 norm over ``axes`` is at most ``radius``.
 
-    Euclidean: w·min(1, radius/‖w‖). With a step for each entry: z_i = w_i/(1 + μ·step_i), with the one
-    μ ≥ 0 a slice for which ‖z‖ = radius, followed by the Euclidean projection so that the bound is exact.
+    Euclidean: w·min(1, radius/‖w‖). With a step for each entry: z_i = w_i/(1 + μ·step_i), with the μ ≥ 0 of each slice
+    for which ‖z‖ = radius, followed by the Euclidean projection so that the bound is exact.
 
     Args:
         w: weights, any shape.
         radius: ≥ 0, a number or broadcastable to the norms.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_l2_ball(np.asarray([3.0, 4.0]), 10.0, (0,))
@@ -84,7 +84,7 @@ def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
         if s.ndim > 0:
             norm = root_sum_squares(xp, w, axes)
             mu = _newton.ball(xp, x, s, number(xp, radius, x) * (1 - kappa(w.dtype) / 2), axes)
-            # Inside already, μ is −1/s or so, and z is not used.
+            # If the point is inside already, μ is about −1/s, and z is not used.
             z = narrow_inward(xp, x / (1 + xp.where(mu > 0, mu, xp.zeros_like(mu)) * s), w.dtype)
             w = xp.where(norm <= number(xp, radius, norm), w, z)
     return into_ball(xp, w, radius, axes)
@@ -93,8 +93,8 @@ def project_l2_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
 def project_l2_shell(w: Array, low: Number, high: Number, axes: tuple[int, ...], rate: Number = 1.0) -> Array:
     """Scale every slice so that its L2 norm over ``axes`` lies in [low, high].
 
-    With ``rate`` below 1 only that part of the way: the norm becomes rate·clip(‖w‖, low, high) +
-    (1 − rate)·‖w‖, which is no projection. A zero slice has no direction: below a positive ``low`` it
+    With ``rate`` below 1 it moves only that fraction of the way: the norm becomes rate·clip(‖w‖, low, high) +
+    (1 − rate)·‖w‖, which is not a projection. A zero slice has no direction: below a positive ``low`` it
     becomes ``low`` times its first coordinate vector.
 
     Args:
@@ -115,8 +115,7 @@ def project_l2_shell(w: Array, low: Number, high: Number, axes: tuple[int, ...],
 def project_sphere(w: Array, axes: tuple[int, ...]) -> Array:
     """Divide every slice by its L2 norm over ``axes``; a zero slice becomes its first coordinate vector.
 
-    A slice whose norm is 1 to within 2⁻²⁰ (float32), 16·eps (float64) or 2·eps (half precision) keeps
-    its bits.
+    A slice whose norm is 1 within 2⁻²⁰ (float32), 16·eps (float64) or 2·eps (half precision) is not changed.
 
     >>> import numpy as np
     >>> project_sphere(np.asarray([3.0, 4.0]), (0,))
@@ -127,7 +126,7 @@ def project_sphere(w: Array, axes: tuple[int, ...]) -> Array:
 
 
 def into_ball(xp: Namespace, w: Array, radius: Number, axes: tuple[int, ...]) -> Array:
-    """`project_l2_ball` without a metric."""
+    """`project_l2_ball` with one step size."""
     if 0 in w.shape:
         return w
     norm = root_sum_squares(xp, w, axes)  # (…, 1, …) in the widest float there is
@@ -180,7 +179,7 @@ def into_shell(
     aim = way * xp.where(norm < accept_low, aim_low, aim_high) + (1 - way) * norm
     if direction is None:
         direction = first(xp, w, axes)
-    # Of the smallest norms the quotient would overflow: such a slice is brought up first, by a power of two.
+    # For the smallest norms the quotient would overflow, so such a slice is first multiplied by a power of two.
     lift = xp.where(norm < 2.0**-60, xp.full_like(norm, 2.0**60), xp.ones_like(norm))
     scaled = xp.astype(w, norm.dtype) * lift * (aim / positive(xp, norm * lift))
     moved = xp.where(zero, xp.astype(direction, norm.dtype) * aim, scaled)

@@ -1,4 +1,4 @@
-"""Proximal maps: the weights that trade a penalty against distance, exactly.
+"""Proximal maps: the exact minimisers of a penalty plus a squared distance.
 
     prox(w, step) = argmin_z  R(z) + Σ_i (z_i − w_i)² / (2 step_i)
 
@@ -35,8 +35,8 @@ def soft_threshold(w: Array, threshold: Number) -> Array:
 
 def soft(xp: Namespace, x: Array, t: Array) -> Array:
     """`soft_threshold` on arrays that are already in computing precision."""
-    # Few operations, or XLA takes the map for one worth a second thread, which costs more than 1e4 entries do. The
-    # selection is for −0.0, which is what −0.0 less a threshold of 0 may be; NaN passes through every line.
+    # Few operations, or XLA uses a second thread for the map, which costs more than 1e4 entries do. The selection is
+    # for −0.0, which −0.0 minus a threshold of 0 may give; NaN passes through every line.
     z = x - xp.minimum(xp.maximum(x, -t), t)
     return xp.where(z == 0, xp.zeros_like(z), z)
 
@@ -80,7 +80,7 @@ def elastic_step(xp: Namespace, x: Array, step: Array, l1: Number | None, l2: Nu
 
 
 def shrink_groups(w: Array, step: Number, strength: Number, axes: tuple[int, ...]) -> Array:
-    """Shorten every group towards zero; a group too short to pay its penalty becomes zero, exactly.
+    """Shrink the norm of every group; a group with a small norm becomes exactly zero.
 
     The proximal map of strength·Σ_g ‖z_g‖. With one step for the whole group,
     z = w·max(1 − step·strength/‖w‖, 0). With a step for each entry, z_i = n·w_i/(n + strength·step_i),
@@ -92,7 +92,7 @@ def shrink_groups(w: Array, step: Number, strength: Number, axes: tuple[int, ...
         strength: ≥ 0.
         axes: the axes that one group spans.
 
-    Reference: Yuan & Lin (2006) for one step; the equation in a diagonal metric is its optimality condition.
+    Reference: Yuan & Lin (2006) for one step; the equation with a step size per weight is its optimality condition.
 
     >>> import numpy as np
     >>> shrink_groups(np.asarray([3.0, 4.0]), 1.0, 1.0, (0,))
@@ -111,8 +111,8 @@ def group_shrink(xp: Namespace, x: Array, step: Array, strength: Array, axes: tu
         return x
     if t.ndim == 0:
         n = xp.astype(root_sum_squares(xp, x, axes), x.dtype)
-        # t = 0 and n = 0 together would be 0/0: a zero group is zero at any threshold. And of a group that dies
-        # t/n, which is not used, may overflow.
+        # t = 0 and n = 0 together would give 0/0: a zero group is zero at any threshold. For a group that becomes
+        # zero, t/n is not used and may overflow.
         return xp.where(n <= t, xp.zeros_like(x), x * (1 - t / xp.where(n <= t, xp.ones_like(n), n)))
     n = _newton.shrunk_norm(xp, x, step, strength, axes)
     dead = n <= 0

@@ -1,4 +1,4 @@
-"""Kernels that look the same in every direction: one value for each ring around the centre."""
+"""Kernels that are the same in every direction: one value for each ring around the centre."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def project_rings(w: Array, axes: tuple[int, ...], step: Number | None = None) -
 
     Args:
         w: weights, of the same size along each of ``axes``.
-        axes: the axes of space.
-        step: the metric, a number or shaped like ``w``; > 0.
+        axes: the spatial axes.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_rings(np.asarray([[0.0, 1.0, 0.0], [1.0, 5.0, 1.0], [0.0, 1.0, 0.0]]), (0, 1))
@@ -31,7 +31,7 @@ def project_rings(w: Array, axes: tuple[int, ...], step: Number | None = None) -
     z = xp.zeros_like(x)
     for ring in rings(w.shape, axes):
         at = number(xp, ring, x)
-        # Measured from one of the ring's entries: where all are equal, so is their mean, to the bit.
+        # Computed relative to one of the ring's entries: if all are equal, their mean is exactly equal too.
         start = _one_of(xp, x, ring, axes)
         mean = start + total(xp, weight * at * (x - start), axes) / total(xp, weight * at, axes)
         z = xp.where(at > 0, mean, z)
@@ -54,7 +54,7 @@ def rings(shape: tuple[int, ...], axes: tuple[int, ...]) -> list[np.ndarray]:
     """1 on each ring and 0 elsewhere, from the centre outwards; size 1 along the other axes."""
     size = tuple(n if a in axes else 1 for a, n in enumerate(shape))
     places = np.indices(size)
-    # Twice the distance from the centre, in the metric whose circles are squares: whole numbers for even sizes too.
+    # Twice the L∞ distance from the centre, which is an integer for even sizes too.
     far = np.max([np.abs(2 * places[a] - (shape[a] - 1)) for a in axes], axis=0)
     return [(far == d).astype(np.float64) for d in np.unique(far)]
 

@@ -1,7 +1,6 @@
-"""Nearest points with few entries that are not zero: the k largest of a slice, n of every m.
+"""Nearest points with few non-zero entries: the k largest of a slice, or n of every m.
 
-These sets are not convex; the projection is Euclidean, and entries of equal size are kept in their order,
-the first ones first.
+These sets are not convex; the projection is Euclidean, and among entries of equal magnitude the first ones are kept.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def keep_largest(w: Array, k: int, axes: tuple[int, ...]) -> Array:
 
     Args:
         w: weights, any shape.
-        k: ≥ 0; a slice with at most ``k`` entries that are not zero is left alone.
+        k: ≥ 0; a slice with at most ``k`` non-zero entries is not changed.
         axes: the axes that one slice spans.
 
     >>> import numpy as np
@@ -59,7 +58,7 @@ def keep_largest(w: Array, k: int, axes: tuple[int, ...]) -> Array:
         above = _count(xp, bits > middle, axes)
         many, exact = above > k, above == k
         here = excess(xp.astype(above, share.dtype))
-        # An end that stays where it is twice in a row counts half: the line then reaches past the root.
+        # An end that stays the same twice in a row counts half, so that the line goes past the root.
         over = xp.where(many, here, xp.where(last < 0, over / 2, over))
         under = xp.where(many, xp.where(last > 0, under / 2, under), here)
         low = xp.where(many | exact, middle, low)
@@ -78,7 +77,7 @@ def keep_largest(w: Array, k: int, axes: tuple[int, ...]) -> Array:
         return above | (level & (_order(xp, level, axes) <= room))
 
     kept = bits >= threshold
-    # Everything is kept where nothing is dropped but zeros.
+    # Everything is kept if only zeros would be removed.
     surplus = (threshold > 0) & (_count(xp, kept, axes) > k)
     kept = xp.where(surplus, rarely(xp, xp.any(surplus), first_ones, kept), kept)
     return xp.where(kept | (w == 0), w, xp.zeros_like(w))
@@ -89,9 +88,9 @@ def keep_of_each(w: Array, n: int, m: int, axis: int) -> Array:
 
     Args:
         w: weights; the size of ``axis`` is a multiple of ``m``.
-        n: how many of a block may be other than zero.
+        n: how many entries of a block may be non-zero.
         m: the size of a block.
-        axis: the axis that blocks lie along.
+        axis: the axis along which entries form blocks.
 
     Reference: Mishra et al. (2021), Accelerating Sparse Deep Neural Networks (2:4).
 

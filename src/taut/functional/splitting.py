@@ -2,7 +2,7 @@
 
     argmin_z  Σ_k f_k(z) + Σ (z − w)²/(2 step)
 
-Each f_k is known by its proximal map alone (a set by its projection), in the per-entry metric. The loop is Douglas
+Each f_k is given by its proximal map (a set by its projection), with a step size per weight. The loop is Douglas
 and Rachford's splitting of the sum, with one copy of the weights for every f but the first, made faster by Anderson's
 extrapolation: where the active faces no longer change the map is a line's, and a few steps of it tell its fixed
 point. An extrapolated step that leaves a larger residual is taken back, so that the residual never grows by it.
@@ -27,9 +27,9 @@ MEMORY = 8
 FINISH = 40
 """Most rounds of the feasible finish in which zeros are held, and again as many in which they are not."""
 REACH = 1e3
-"""How far the loop's own metric may be from the given one."""
+"""How far the loop's own step sizes may be from the given ones."""
 AGAIN = 100
-"""Rounds after which the loop's own metric is chosen anew."""
+"""Rounds after which the loop's own step sizes are chosen again."""
 
 Act = Callable[[Array, Array], Array]
 
@@ -42,23 +42,23 @@ class Bound(NamedTuple):
 
 
 def tolerance(dtype: Any) -> float:
-    """The largest difference between the parts' answers, relative to the largest weight, at which the loop ends.
+    """The loop ends at this difference between the results of the parts, relative to the largest weight.
 
-    Four kappa: a projection that lands inside by kappa can do no better.
+    Four kappa: projections that end inside by kappa do not allow a smaller one.
     """
     return 4 * kappa(dtype)
 
 
 def minimise(xp: Namespace, w: Array, step: Number | None, acts: Sequence[Act]) -> tuple[Array, Array]:
-    """The minimiser by the first part's answer, and where any part's answer is 0; in the widest float.
+    """The minimiser (the result of the first part), and where the result of any part is 0; in the widest float.
 
     Args:
         w: weights.
         step: a number or shaped like ``w``; None is Euclidean. Entries of step 0 are given a tiny one.
         acts: the proximal map ``act(v, step)`` of each part, convex; two or more.
 
-    The parts agree to `tolerance` when `LIMIT` rounds are enough. The derivative is not followed through the rounds: it
-    is taken to be 1 for an entry that is not 0.
+    The parts agree to `tolerance` if `LIMIT` rounds are enough. The derivative does not go through the rounds: it is
+    set to 1 for an entry that is not 0.
 
     Reference: Lions & Mercier (1979); Walker & Ni, Anderson acceleration for fixed-point iterations (2011); Zhang,
     O'Donoghue & Boyd, Globally convergent type-I Anderson acceleration (2020), for taking steps back.
@@ -102,13 +102,13 @@ def minimise(xp: Namespace, w: Array, step: Number | None, acts: Sequence[Act]) 
         length = _length(xp, rest)
         worse = ~(length <= best)  # only an extrapolated step can be: the plain one never lengthens the residual
         following = xp.where(worse, safe, ahead - _extrapolated(xp, moves, gains, rest, tiny))
-        # A step taken back is followed by the plain step it replaced, of which nothing is asked.
+        # A rejected step is followed by the plain step that it replaced, which is always accepted.
         best = xp.where(worse, xp.full_like(best, xp.inf), length)
         safe = xp.where(worse, safe, ahead)
         top = xp.maximum(xp.max(xp.abs(fx)), xp.max(xp.abs(z)))
         going = xp.max(xp.abs(apart)) > small * top
-        # Now and then in another metric: with the same multipliers, and nothing remembered. The first round is
-        # there to measure with.
+        # Sometimes the step sizes change: the multipliers are kept and the history is cleared. The first round is
+        # needed to measure.
         first = count == 0
         turn = first | (count % AGAIN == AGAIN - 1)
         pull = xp.where(first, (fx - others[-1]) / fs / extra, (root * ahead - z) / (root * root))
@@ -151,7 +151,7 @@ def finish(xp: Namespace, z: Array, dead: Array, bounds: Sequence[Bound]) -> Arr
         step = xp.where(held, light * xp.ones_like(wide), xp.ones_like(wide))
         for b in bounds:
             z = b.project(z, step if b.metric else None)
-            # What is held, and what was pooled with it, has moved by next to nothing.
+            # Entries that are held, and entries pooled with them, have hardly moved.
             size = xp.abs(z)
             speck = held if not b.metric else held & (size <= little) | xp.any(held) & (size <= least)
             z = xp.where(speck, xp.zeros_like(z), z)
@@ -172,7 +172,7 @@ def _extrapolated(xp: Namespace, moves: Array, gains: Array, rest: Array, tiny: 
     eye = xp.eye(MEMORY, dtype=m.dtype, **beside(m))
     right = m @ xp.reshape(rest, (-1, 1))
     gamma = xp.linalg.solve(gram + damp * eye, right)
-    # Of differences that hardly differ it would be made of rounding.
+    # If the differences are almost equal, the result would consist of rounding errors.
     gamma = xp.where(xp.sum(xp.abs(gamma)) <= 1e4, gamma, xp.zeros_like(gamma))
     return xp.reshape(xp.permute_dims(gamma, (1, 0)) @ xp.reshape(gains, (MEMORY, -1)), rest.shape)
 

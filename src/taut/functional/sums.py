@@ -1,8 +1,8 @@
 """Sets given by sums: the simplex, a fixed sum, a half-space, doubly stochastic matrices, the L1 balls.
 
-A sum in floating point is never exactly 1: as for `UnitNorm`, a slice is *accepted* as it is when its sum is
-right to within ``kappa`` of the sum of its magnitudes (2·eps in half precision), and only then keeps its bits.
-A bound (≤) holds exactly, with the margin ``kappa`` for a slice that moved.
+A sum in floating point is never exactly 1: as for `UnitNorm`, a slice is *accepted*, and then not changed, if its sum
+is right within ``kappa`` of the sum of its magnitudes (2·eps in half precision). A bound (≤) holds exactly, with the
+margin ``kappa`` for a slice that was moved.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def sum_error(
 def project_simplex(w: Array, amount: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
     """Nearest point whose entries are ≥ 0 and add up to ``amount`` over ``axes``.
 
-    z_i = max(w_i − θ·step_i, 0) with one θ a slice, in any diagonal metric.
+    z_i = max(w_i − θ·step_i, 0) with one θ per slice and any step size per weight.
 
     Args:
         w: weights, any shape.
         amount: > 0, a number or broadcastable to the sums.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     Reference: Michelot (1986), A finite algorithm for finding the projection of a point onto the simplex.
 
@@ -115,7 +115,7 @@ def project_sum(w: Array, amount: Number, axes: tuple[int, ...], step: Number | 
         w: weights, any shape.
         amount: a number or broadcastable to the sums.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_sum(np.asarray([1.0, 2.0, 6.0]), 0.0, (0,))
@@ -154,7 +154,7 @@ def project_half_space(w: Array, a: Array, b: Number, axes: tuple[int, ...], ste
         a: the normal, broadcastable to ``w``; not zero.
         b: the offset, a number or broadcastable to the sums.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     >>> import numpy as np
     >>> project_half_space(np.asarray([3.0, 1.0]), np.asarray([1.0, 0.0]), 2.0, (0,)).round(4)
@@ -172,8 +172,8 @@ def project_half_space(w: Array, a: Array, b: Number, axes: tuple[int, ...], ste
     top = number(xp, b, x)
     z = x
     for _ in range(2):
-        # Inside by kappa of what was added up, which a second measurement may use; twice that in half
-        # precision, where rounding the entries uses as much.
+        # Inside by kappa times the sum of magnitudes, which allows for a second computation of the sum; twice that in
+        # half precision, where rounding the entries needs as much.
         room = tolerance(w.dtype) * total(xp, xp.abs(z * normal), axes) + tolerance(w.dtype) * xp.abs(top)
         over = add_up(xp, z * normal, axes, w.dtype) - (top - room)
         z = z - share * xp.where(over > 0, over, xp.zeros_like(over))
@@ -198,7 +198,7 @@ def half_space_violation(w: Array, a: Array, b: Number, axes: tuple[int, ...]) -
 
 
 def project_l1_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Number | None = None) -> Array:
-    """Nearest point with Σ|w| ≤ ``radius`` over ``axes``: soft-thresholding by θ·step_i, one θ a slice.
+    """Nearest point with Σ|w| ≤ ``radius`` over ``axes``: soft-thresholding by θ·step_i, one θ per slice.
 
     Entries below the threshold become 0.0, exactly.
 
@@ -206,7 +206,7 @@ def project_l1_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
         w: weights, any shape.
         radius: ≥ 0, a number or broadcastable to the sums.
         axes: the axes that one slice spans.
-        step: the metric, a number or shaped like ``w``; > 0.
+        step: the step size, a number or shaped like ``w``; > 0.
 
     Reference: Duchi et al. (2008), Efficient projections onto the l1-ball.
 
@@ -226,7 +226,7 @@ def project_l1_ball(w: Array, radius: Number, axes: tuple[int, ...], step: Numbe
     aim = number(xp, radius, got) * (1 - kappa(w.dtype))
     z = xp.astype(xp.astype(z, got.dtype) * (aim / positive(xp, got)), z.dtype)
     before = wide_total(xp, xp.abs(w), axes)
-    # No −0.0 among what was cut off.
+    # No −0.0 among the entries that become zero.
     z = xp.where(z == 0, xp.zeros_like(z), z)
     return xp.where(before <= number(xp, radius, before), w, narrow_inward(xp, z, w.dtype))
 

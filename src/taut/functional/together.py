@@ -1,12 +1,12 @@
-"""Any number of penalties and sets on the same weights: which combination is solved how.
+"""Any number of penalties and sets on the same weights, and how each combination is solved.
 
-One file because the table, its proofs and its rules are read side by side.
+One file because the table, its proofs and its rules belong together.
 
-A term is handed over as a `Part`. `why_not` names what stands in the way of
+A term is given as a `Part`. `why_not` gives the reason if there is no method for
 
     argmin_z  Σ R(z) + Σ (z − w)²/(2 step)   subject to z in every set
 
-and `solve` solves it, by the first rule that fits; every rule but the last is exact:
+and `solve` solves it with the first rule that applies; every rule but the last is exact:
 
 | parts | solution | why |
 |---|---|---|
@@ -46,16 +46,16 @@ Solve = Callable[[Array, "Number | None"], Array]
 
 @dataclass(frozen=True)
 class Part:
-    """A penalty or a set, met with weights of one shape.
+    """A penalty or a set, for weights of one shape.
 
     Attributes:
-        act: ``act(w, step)``, the proximal map or the projection in the metric.
-        outside: of a set, how far a point is outside.
+        act: ``act(w, step)``, the proximal map or the projection with these step sizes.
+        outside: for a set, how far a point is outside.
         form: the normal form, if there is one.
         convex: the penalty or the set is.
-        separable: it is about each entry by itself.
-        metric: ``act`` is exact in every per-entry metric.
-        steep: of a set, it is so where steps differ by more than the precision, too.
+        separable: it acts on each entry separately.
+        metric: ``act`` is exact with any step size per weight.
+        steep: for a set, ``act`` is exact even where step sizes differ by more than the precision.
         even: see the module.
         cone: a set of signs and zeros, by entry.
         nonneg: a set whose weights are at least 0.
@@ -84,7 +84,7 @@ class Unknown(ValueError):
 
 
 def why_not(parts: Sequence[Part]) -> str | None:
-    """None if `solve` knows how, otherwise what stands in the way."""
+    """None if `solve` has a method, otherwise the reason why not."""
     try:
         _route(list(parts), one=False)
     except Unknown as reason:
@@ -93,7 +93,7 @@ def why_not(parts: Sequence[Part]) -> str | None:
 
 
 def closed(parts: Sequence[Part]) -> bool:
-    """Whether `solve` has a closed form in every metric, and needs no splitting."""
+    """Whether `solve` has a closed form for all step sizes, and needs no splitting."""
     return _closed(list(parts), one=False)
 
 
@@ -111,12 +111,12 @@ def why_never(parts: Callable[[tuple[int, ...]], Sequence[Part]]) -> str | None:
 
 
 def solve(w: Array, step: Number | None, parts: Sequence[Part]) -> Array:
-    """The minimiser in the module's formula, in ``w``'s dtype, inside every set.
+    """The minimiser of the formula in the module's docstring, in ``w``'s dtype, inside every set.
 
     Args:
         w: weights, any shape.
-        step: a number or shaped like ``w``; None for the Euclidean projection onto the sets alone. Where a part is
-            not exact in a per-entry metric, the smallest step serves for all.
+        step: a number or shaped like ``w``; None for the Euclidean projection onto the sets only. If a part is not
+            exact with a step size per weight, the smallest step size is used for all.
         parts: at least one.
 
     Raises:
@@ -171,7 +171,7 @@ def _route(parts: list[Part], one: bool, splits: bool = True) -> Solve:
         reason = None if shrinkage is None else combined.why_not(shrinkage, region)
         raise Unknown(reason or "they make a problem that is not convex, and no closed form for it is known")
     if not splits:
-        raise Unknown("only a splitting is known")
+        raise Unknown("only a splitting method is known")
     acts = _merged(parts, one)
     return acts[0] if len(acts) == 1 else _split(acts, sets)
 
@@ -199,7 +199,7 @@ def _bounded(parts: list[Part], penalties: list[Part], sets: list[Part], one: bo
         return None
     box = reduce(lambda a, b: a & b, [s.form for s in boxes if isinstance(s.form, Region)])
     if combined.without_zero(box):
-        raise Unknown("a penalty that is not convex goes with bounds that contain 0 only")
+        raise Unknown("a penalty that is not convex can only be combined with bounds that contain 0")
     within = penalties[0].within
 
     def go(w: Array, step: Number | None) -> Array:

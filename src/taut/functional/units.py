@@ -1,4 +1,4 @@
-"""The units of a layer as a whole, and its inputs: one column each, and taken apart again."""
+"""The units, or the inputs, of a layer as columns of one array, and the inverse."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Part", "by_input", "join", "part"]
 
 @dataclass(frozen=True)
 class Part:
-    """What one parameter gives to the units of its layer.
+    """The part that one parameter has in the units of its layer.
 
-    ``fan_in`` are the axes that run over one unit's weights; none of them for a bias, which gives one weight a unit.
+    ``fan_in`` are the axes that run over one unit's weights; none of them for a bias, which gives one weight per unit.
     """
 
     path: str
@@ -36,12 +36,12 @@ class Part:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The axes, those of the fan-in first."""
+        """The axes, with those of the fan-in first."""
         return (*self.fan_in, *(a for a in range(len(self.shape)) if a not in self.fan_in))
 
 
 def join(parts: tuple[Part, ...], values: Mapping[str, Any]) -> Array:
-    """Each unit's weights as one column, those of the first part on top: (weights of a unit, units).
+    """Each unit's weights as one column, those of the first part first: (weights of a unit, units).
 
     >>> import numpy as np
     >>> parts = Part("dense/kernel", (2, 3), (0,)), Part("dense/bias", (3,), ())

@@ -1,4 +1,4 @@
-"""Total variation along an axis: profiles made of flat pieces."""
+"""Total variation along an axis: piecewise constant profiles."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def total_variation(w: Array, strength: Number, axis: int) -> Array:
 
 
 def flatten_pieces(w: Array, step: Number, strength: Number, axis: int) -> Array:
-    """The proximal map of `total_variation`, in any diagonal metric, by following it from strength 0 upwards.
+    """The proximal map of `total_variation`, with any step size per weight, by following it from strength 0 upwards.
 
-    As the strength grows, pieces move in straight lines and only ever join (a step of 1/m stands for m equal
-    entries, so this holds in a metric too). Every round goes to the next joining in each line; there are at most
-    as many as the axis is long, so that the work is about its square: made for axes of up to a few thousand.
+    As the strength grows, pieces move in straight lines and only ever join (a step size of 1/m stands for m equal
+    entries, so this holds with a step size per weight too). Every round goes to the next joining in each line. There
+    are at most as many rounds as the axis is long, so the time grows with its square: use it for axes of up to a few
+    thousand entries.
 
     Args:
         w: weights, any shape with ``axis``.
@@ -80,7 +81,7 @@ def _pieces(xp: Namespace, x: Array, mass: Array, rises: Array, start: Array) ->
     """At each entry, its piece's mean (weighted by mass), and how far a unit of strength moves it."""
     ends = xp.where(start[..., 1:], rises, xp.zeros_like(rises))
     none = xp.zeros_like(ends[..., :1])
-    # A rise pulls the piece before it up and the piece after it down.
+    # An increase between two pieces moves the first one up and the second one down.
     pull = xp.concat([ends, none], axis=-1) - xp.concat([none, ends], axis=-1)
     last = xp.concat([start[..., 1:], xp.ones_like(start[..., :1])], axis=-1)
     moment, total, force = _sums(xp, xp.stack([mass * x, mass, pull]), start, last)

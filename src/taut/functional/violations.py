@@ -1,6 +1,7 @@
-"""How far weights are outside a set: the worst entry or unit; 0.0 for whatever a projection keeps or makes.
+"""How far weights are outside a set: the value for the worst entry or unit; 0.0 for every result of a projection.
 
-Norms and sums allow `disagreement` for that: whichever library or processor measured when the projection decided.
+For that, norms and sums allow `disagreement`, since another library or processor may have computed them in the
+projection.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def norms(w: Array, low: Number | None, high: Number, axes: tuple[int, ...]) -> 
         accept_low, accept_high, _, _ = norm_bounds(xp, bottom, top, w.dtype)
         outside = (norm < accept_low * (1 - slack)) | (norm > accept_high * (1 + slack))
         excess = xp.maximum(bottom - norm, norm - top)
-    # NaN is neither inside nor outside; it must not pass for feasible.
+    # NaN is neither inside nor outside; it must not count as feasible.
     return xp.astype(_worst(xp, xp.where(outside | (norm != norm), excess, zero)), widen(xp, w).dtype)
 
 

@@ -1,4 +1,4 @@
-"""What every taut layer is: a Flax NNX module that is built once its input's shape is known, and holds its terms."""
+"""The base class of taut's layers: a Flax NNX module with its terms, built when the shape of its input is known."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ def _argument(name: str, kind: str) -> property:
         if kind != "initializer":
             self._tell(name, lambda: self.terms.by_name.update({name: old}))
 
-    return property(read, write, doc=f"The layer's ``{name}``; a new one acts at once, in place of an attached one.")
+    return property(
+        read, write, doc=f"The layer's ``{name}``. A new one takes effect at once, also over one from ``attach``."
+    )
 
 
 class Layer(nnx.Module):
     """A layer with Keras's arguments.
 
-    A subclass lists in ``PARAMETERS`` the names of its parameters; each gets a ``<name>_initializer``, a
+    A subclass lists the names of its parameters in ``PARAMETERS``; each gets a ``<name>_initializer``, a
     ``<name>_regularizer`` and a ``<name>_constraint``, and every layer has an ``activity_regularizer``. A layer with a
     kernel has a ``unit_regularizer`` and a ``unit_constraint`` for kernel and bias together. It implements ``build``
     (with :meth:`make`) and ``__call__``.
@@ -93,7 +95,7 @@ class Layer(nnx.Module):
 
     @classmethod
     def _arguments(cls) -> list[str]:
-        """Every argument of the constructor, those of this class included."""
+        """All arguments of the constructor, including those of this class."""
         return list(dict.fromkeys([*_named(cls.__init__), *_named(Layer.__init__)]))
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -109,7 +111,7 @@ class Layer(nnx.Module):
             self._tell(name, lambda: vars(self).update(trainable=before))
 
     def _tell(self, name: str, undo: Callable[[], None]) -> None:
-        """Let the models that the layer is part of take in a new term, or its being frozen or not."""
+        """Tell the models that contain the layer about a new term, or that the layer was frozen or unfrozen."""
         try:
             for act in (False, True):  # nothing acts in one model that another refuses
                 for model in list(self.terms.models):
@@ -125,17 +127,17 @@ class Layer(nnx.Module):
 
     @property
     def built(self) -> bool:
-        """Whether the layer has its parameters (always true of a layer without any)."""
+        """Whether the layer has its parameters (always true for a layer without parameters)."""
         return True
 
     def build(self, input_shape: Shape, source: Source) -> None:
-        """Make the parameters for inputs of ``input_shape`` (without the batch axis)."""
+        """Create the parameters for inputs of ``input_shape`` (without the batch axis)."""
 
     def make(self, name: str, shape: Shape, source: Source) -> nnx.Param[Any]:
-        """The parameter ``name`` of this layer, from ``source`` by its initializer.
+        """Create the parameter ``name`` of this layer with its initializer, through ``source``.
 
         Raises:
-            ValueError: the initializer gave another shape, or values that are not finite.
+            ValueError: the initializer returned another shape, or values that are not finite.
         """
         initializer = getattr(self, f"{name}_initializer")
         array: Any = source(name, shape, initializer)
@@ -151,7 +153,7 @@ class Layer(nnx.Module):
         return nnx.Param(jax.device_put(array))
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the layer's parameters, a kernel before its bias; empty before it is built."""
+        """Copies of the layer's parameters, the kernel before the bias; empty before the layer is built."""
         return [np.array(getattr(self, name)[...]) for name in self.PARAMETERS if hasattr(self, name)]
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -159,7 +161,7 @@ class Layer(nnx.Module):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data: everything but the weights."""
+        """The constructor's arguments as plain data, without the weights."""
         config: dict[str, Any] = {}
         for key in _named(type(self).__init__):
             config[key] = encode(getattr(self, key))
@@ -189,18 +191,19 @@ def encode(value: Any) -> Any:
     if not hasattr(value, "get_config"):
         name = getattr(value, "__name__", type(value).__name__)
         raise TypeError(
-            f"the function {name!r} cannot be saved: a file holds names and numbers, never code. An activation of your "
-            f"own can be named once with taut.activations.register({name!r}, {name}); write an initializer as a "
+            f"the function {name!r} cannot be saved, because a file contains names and numbers but no code. "
+            f"Register an activation of your own once with taut.activations.register({name!r}, {name}); write an "
+            "initializer as a "
             f"subclass of taut.initializers.Initializer and register it with taut.identifiers.register('initializer', "
             f"YourClass)."
         )
-    if isinstance(value, Acting):  # the mode beside the term: it is no part of the term's own config
+    if isinstance(value, Acting):  # the mode beside the term: it is not part of the term's own config
         return {**(identifiers.serialize(value.term) or {}), "mode": value.mode}
     return identifiers.serialize(value)
 
 
 def check_shape(shape: Any, owner: str) -> Shape:
-    """``input_shape`` as a tuple of positive integers; an integer is a shape of one axis."""
+    """``input_shape`` as a tuple of positive integers; an integer n means (n,)."""
     out: tuple[Any, ...] = ()
     if isinstance(shape, int | np.integer):
         out = (shape,)

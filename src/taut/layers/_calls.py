@@ -1,8 +1,7 @@
-"""What calling a layer does beside its mathematics.
+"""What a layer's call does in addition to its mathematics.
 
-Inside a model the outputs of layers with activity penalties are noted, also of those that other modules hold, and a
-layer that has no weights yet is built for what it is given. Outside one, calls that mean something else in Keras are
-refused.
+Inside a model, the outputs of layers with activity penalties are recorded, also for layers inside other modules, and a
+layer without weights is built for its input. Outside a model, calls that mean something else in Keras raise an error.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ __all__ = ["UNSEEN", "Watch", "building", "called", "refuse_symbols", "watching"
 
 
 UNSEEN = (
-    "a layer is called that the model cannot see, so that its weights would not be trained and its terms would not act: it "
-    "is held by an object that is no NNX module, or by a closure. Make it an attribute of the module that calls it; lists "
-    "and dicts of layers are nnx.List([...]) and nnx.Dict(...)."
+    "a layer is called that the model cannot see, so its weights would not be trained and its terms would not act: "
+    "it is stored in an object that is not an NNX module, or in a closure. Make it an attribute of the module that "
+    "calls it; for lists and dicts of layers use nnx.List([...]) and nnx.Dict(...)."
 )
 
 
@@ -36,12 +35,12 @@ def _trace() -> Any:
 
 @dataclass
 class Watch:
-    """The forward pass that is going on.
+    """The current forward pass.
 
     Attributes:
         known: ids of the layers that the model sees.
-        wanted: of those whose outputs are asked for, by id, the names.
-        seen: outputs by name, one for each call.
+        wanted: names, by id, of the layers whose outputs are requested.
+        seen: outputs by name, one per call.
     """
 
     known: frozenset[int]
@@ -56,7 +55,7 @@ class Watch:
 
 @dataclass
 class Build:
-    """A call that layers without weights are built for: the shapes of their rows, by their ids."""
+    """A call for which layers without weights are built: the shapes of their rows, by layer id."""
 
     shapes: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     trace: Any = field(default_factory=_trace)
@@ -68,7 +67,7 @@ _build: ContextVar[Build | None] = ContextVar("build", default=None)
 
 @contextmanager
 def watching(watch: Watch) -> Generator[Watch]:
-    """Within the block calls of layers are seen by ``watch``."""
+    """Inside the block, ``watch`` records calls of layers."""
     token = _watch.set(watch)
     try:
         yield watch
@@ -78,7 +77,7 @@ def watching(watch: Watch) -> Generator[Watch]:
 
 @contextmanager
 def building() -> Generator[dict[int, tuple[int, ...]]]:
-    """Within the block a layer without weights gets zeros; what comes out is the shape of its rows, by its id."""
+    """Inside the block, a layer without weights gets zeros; the result is the shape of its rows, by layer id."""
     build = Build()
     token = _build.set(build)
     try:
@@ -88,7 +87,7 @@ def building() -> Generator[dict[int, tuple[int, ...]]]:
 
 
 def called(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A layer's ``__call__`` with all that."""
+    """A layer's ``__call__`` with these additions."""
 
     @functools.wraps(method)
     def call(self: Any, x: Any, *args: Any, **named: Any) -> Any:
@@ -107,9 +106,9 @@ def called(method: Callable[..., Any]) -> Callable[..., Any]:
         if id(self) in watch.wanted:
             if _trace() != watch.trace:
                 raise ValueError(
-                    f"{watch.wanted[id(self)]} has an activity_regularizer, but is called inside a JAX transformation "
-                    f"(vmap, scan, checkpoint), out of which its output cannot be taken. Call it outside, or give the "
-                    f"regularizer to the layer around it."
+                    f"{watch.wanted[id(self)]} has an activity_regularizer, but is called inside a JAX "
+                    "transformation (vmap, scan, checkpoint), where its output cannot be recorded. Call it outside, "
+                    "or give the regularizer to the layer around it."
                 )
             watch.note(watch.wanted[id(self)], out)
         return out
@@ -118,12 +117,12 @@ def called(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refuse_symbols(kind: str, x: Any) -> None:
-    """Refuse what stands for an array in Keras's functional API."""
+    """Raise for the symbolic tensors of Keras's functional API."""
     if isinstance(x, nnx.Module) or type(x).__name__ == "KerasTensor":
         raise TypeError(
-            f"{kind} was called on {type(x).__name__}, which is no array: taut connects layers by their order in a "
-            f"model, not by calls. Write taut.Sequential([taut.layers.Input((10,)), taut.layers.Dense(3)]); for "
-            f"branches, put a Flax NNX module of your own into it, whose __call__ takes and gives arrays."
+            f"{kind} was called on {type(x).__name__}, which is not an array: taut connects layers by their order "
+            "in a model, not by calls. Write taut.Sequential([taut.layers.Input((10,)), taut.layers.Dense(3)]); for "
+            "branches, use a Flax NNX module of your own as a layer; its __call__ takes and returns arrays."
         )
 
 
@@ -141,19 +140,21 @@ def _check(layer: Any, x: Any) -> None:
     elif build is not None:
         raise ValueError(
             f"{kind} has no weights yet and is called inside a JAX transformation (vmap, scan, jit), where it cannot be "
-            f"built. Build it where it is made: layer.build((n,), lambda name, shape, initializer: initializer(shape, "
+            f"built. Build it where you create it: layer.build((n,), lambda name, shape, initializer: "
+            "initializer(shape, "
             f"numpy.random.default_rng(0)))."
         )
     else:
         given = type(x).__name__ if shape is None else f"an array of shape {tuple(shape)}"
         raise ValueError(
-            f"{kind} was called on {given}, but it has no weights yet: taut builds a layer inside a model, where the shape "
-            f"of its input is known. Write model = taut.Sequential([taut.layers.Input((n,)), layer]) and call the model."
+            f"{kind} was called on {given}, but it has no weights yet: taut builds a layer as part of a model, "
+            "where the shape of its input is known. Write model = taut.Sequential([taut.layers.Input((n,)), layer]) "
+            "and call the model."
         )
 
 
 def _check_seen(layer: Any, x: Any, watch: Watch) -> None:
-    """A layer with weights that the model does not see would be held at its first weights, without a word."""
+    """Raise for a layer with weights that the model cannot see: its weights would silently never change."""
     if id(layer) in watch.known or not isinstance(x, Tracer):
         return
     arrays = [getattr(layer, name)[...] for name in layer.PARAMETERS if hasattr(layer, name)]

@@ -1,4 +1,4 @@
-"""A layer's terms: where they are kept, what may be given, and which names are refused because a term was meant."""
+"""A layer's terms: where they are stored, what is accepted, and which misspelt names raise an error."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ UNIT = ("unit_regularizer", "unit_constraint")
 class Terms:
     """A layer's initializers, regularizers, constraints and seeds, by argument name.
 
-    Any two compare equal: none of them says anything about the shape of a program, so that a module's static structure
-    (which keys compiled programs) is the same whatever the strengths and seeds are. The plan is where terms act.
+    Any two objects compare equal: terms do not change the shape of a program, so the static structure of a module, by
+    which compiled programs are cached, is the same for all strengths and seeds. Terms act through the plan.
 
     Attributes:
         by_name: the terms.
-        built_for: the shape of one row of input, where a model built a layer that another module holds.
-        models: the models that the layer is part of, which a late term is told to.
+        built_for: the shape of one row of input, if the layer is inside another module and was built by a model.
+        models: the models that contain the layer; they are told about a term that is set later.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Terms:
         return hash(Terms)
 
     def copied(self) -> Terms:
-        """The same for another layer, which is part of no model yet."""
+        """A copy for another layer, which is not part of a model yet."""
         own = Terms()
         own.by_name, own.built_for = dict(self.by_name), self.built_for
         return own
@@ -53,10 +53,11 @@ class Terms:
 
 
 def term(kind: str, value: Any) -> Any:
-    """A regularizer or a constraint from whatever names one, a regularizer's mode included.
+    """A regularizer (with or without a mode) or a constraint, from an object, a name, a config or a function.
 
     Raises:
-        TypeError: a term of the other kind, which, being callable, would pass for a plain function.
+        TypeError: a term of the other kind, which would otherwise be treated as a plain function because it is
+            callable.
     """
     value = identifiers.from_keras(value) or value
     other = Regularizer | Acting if kind == "constraint" else constraints.Constraint
@@ -72,7 +73,8 @@ def term(kind: str, value: Any) -> Any:
 
 # --- names ------------------------------------------------------------------------------------------------------------
 
-# Of difflib's ratio: "kernel_regulariser" is 0.94 from its right name, "bias_regularizer" 0.76 from another's.
+# Limits for difflib's ratio: "kernel_regulariser" has 0.94 with the right name, "bias_regularizer" 0.76 with another
+# name.
 CLOSE = 0.85
 CLOSE_TERM = 0.6  # where the value is a term, so that one was certainly meant: "regularizer", "weight_constraint"
 
@@ -82,12 +84,12 @@ def is_term_argument(name: str) -> bool:
 
 
 def check_name(layer: Any, name: str, value: Any, arguments: Collection[str]) -> None:
-    """Refuse an attribute whose name is almost that of a term: it would be kept and do nothing.
+    """Raise for an attribute whose name is close to the name of a term: it would be stored and do nothing.
 
     Args:
-        layer: which does not have the attribute yet.
+        layer: the layer, which does not have the attribute yet.
         name, value: the attribute.
-        arguments: of the layer's constructor, the names.
+        arguments: the names of the constructor's arguments.
 
     Raises:
         AttributeError: with the right name.
@@ -106,7 +108,7 @@ def check_name(layer: Any, name: str, value: Any, arguments: Collection[str]) ->
         raise AttributeError(f"{kind} has no {name}: {_has(kind, known)}")
     if best is not None and ratio[best] >= (CLOSE_TERM if own and is_term else CLOSE):
         raise AttributeError(
-            f"{kind}.{name} = {errors.shown(value)}: {kind} has no {name!r}, so that it would do nothing. Did you mean "
+            f"{kind}.{name} = {errors.shown(value)}: {kind} has no {name!r}, so it would have no effect. Did you mean "
             f"{best!r}? {_has(kind, known)}"
         )
 

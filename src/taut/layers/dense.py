@@ -16,13 +16,14 @@ class Dense(Layer):
     Args:
         units: outputs a row, ≥ 1.
         activation: a name such as "relu", a function in JAX, or None for the identity.
-        use_bias: whether a bias is added.
-        kernel_initializer, bias_initializer: how the weights start; None is the default.
+        use_bias: whether to add a bias.
+        kernel_initializer, bias_initializer: the initial weights; None means the default.
         kernel_regularizer, bias_regularizer: penalties on the weights; terms, names or configs.
         activity_regularizer: a penalty on the layer's output, divided by the batch size.
-        kernel_constraint, bias_constraint: sets that the weights are kept in, after every step.
-        unit_regularizer, unit_constraint: a penalty on, or a set for, each unit's kernel column and bias as one vector
-            of inputs + 1 weights: ``GroupLasso`` then switches whole units off, bias included.
+        kernel_constraint, bias_constraint: sets in which the weights are kept, after every step.
+        unit_regularizer, unit_constraint: a penalty on, or a constraint for, each unit's kernel column together with
+            its bias, as one vector of inputs + 1 weights. ``GroupLasso`` then makes whole units zero, including the
+            bias.
         input_shape: one row of the data without the batch axis; ``input_dim=n`` is ``input_shape=(n,)``.
 
     Shapes: x (batch, ..., inputs); kernel (inputs, units); bias (units,); output (batch, ..., units).
@@ -68,8 +69,8 @@ class Dense(Layer):
         for argument in ("bias_regularizer", "bias_constraint"):
             if not self.use_bias and getattr(self, argument) is not None:
                 raise ValueError(
-                    f"Dense: {argument}={getattr(self, argument)}, but use_bias=False leaves no bias for it to act on. "
-                    f"Remove the term, or set use_bias=True."
+                    f"Dense: {argument}={getattr(self, argument)}, but use_bias=False, so there is no bias. Remove the "
+                    "term, or set use_bias=True."
                 )
 
     @property
@@ -86,7 +87,7 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def before_activation(self, x: Any) -> Any:
-        """x · kernel + bias: what the activation is given, the logits where it is a softmax."""
+        """x · kernel + bias: the input of the activation (the logits, for a softmax)."""
         out = x @ self.kernel[...]
         return out + self.bias[...] if self.use_bias else out
 

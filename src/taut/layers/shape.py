@@ -29,7 +29,7 @@ class Input(Layer):
 
 
 class Flatten(Layer):
-    """Each row as one vector: (batch, a, b, ...) → (batch, a·b·...)."""
+    """Turns each row into one vector: (batch, a, b, ...) → (batch, a·b·...)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -42,11 +42,12 @@ class Flatten(Layer):
 
 
 class Select(Layer):
-    """The listed entries of each row: (batch, ..., n) → (batch, ..., len(indices)).
+    """Selects the listed entries of each row: (batch, ..., n) → (batch, ..., len(indices)).
 
     Args:
-        indices: which, counted from 0 along the last axis of a row; each at most once.
-        axis: -1; or None to count over the row as one vector, which is then the output: (batch, a, b) → (batch, len(indices)).
+        indices: the entries, counted from 0 along the last axis of a row; each at most once.
+        axis: -1, or None to count over the row as one vector, which is then the output: (batch, a, b) → (batch,
+            len(indices)).
     """
 
     def __init__(self, indices: Any, axis: int | None = -1, **kwargs: Any) -> None:
@@ -76,12 +77,12 @@ class Select(Layer):
 
     def __call__(self, x: Any) -> Any:
         flat = x.reshape(x.shape[0], -1) if self.axis is None else x
-        # "fill" would check each index: the shape was checked when the model was built.
+        # "fill" would check each index, but the shape was checked when the model was built.
         return jnp.asarray(flat).at[..., np.asarray(self.indices)].get(mode="promise_in_bounds")
 
 
 class Activation(Layer):
-    """An activation as a layer of its own."""
+    """An activation as a separate layer."""
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -99,7 +100,7 @@ class Dropout(Layer):
 
     Args:
         rate: the fraction dropped, in [0, 1).
-        seed: makes the draws the layer's own, apart from the model's seed.
+        seed: a seed for this layer only, independent of the model's seed.
     """
 
     def __init__(self, rate: Any, seed: int | None = None, **kwargs: Any) -> None:

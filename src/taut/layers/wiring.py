@@ -1,7 +1,8 @@
 """How features pass through a layer, as ``taut.compact`` reads it from the layer table.
 
-A feature is one entry along the last axis of what flows between two layers. ``taut.compact`` follows features that are
-constant, or that nothing needs, through a model and cuts them out; all that it knows of a layer is what its row says.
+A feature is one entry along the last axis of the arrays between two layers. ``taut.compact`` follows features that are
+constant, or that have no effect, through a model and removes them. All that it knows about a layer is in the layer's
+row of the table.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["Wiring", "wiring_of"]
 
 @dataclass(frozen=True)
 class Wiring:
-    """The flow of one layer, with what each axis of its arrays counts: "in", "out", "out*4" for packed gates, or None."""
+    """How features flow through one layer; each axis counts "in", "out", "out*4" (for packed gates), or None."""
 
     flow: Flow
     axes: Mapping[str, tuple[str | None, ...]]
@@ -40,12 +41,12 @@ class Wiring:
         return self.flow.tied
 
     def couples(self, layer: Any) -> bool:
-        """Whether the outputs of ``layer`` depend on one another, as behind a softmax: none is cut then."""
+        """Whether the outputs of ``layer`` depend on each other, as after a softmax: then none is removed."""
         return self.flow.activation is not None and activations.couples(getattr(layer, self.flow.activation))
 
 
 def wiring_of(module: Any) -> Wiring | None:
-    """The wiring of ``module``, or None: nothing is known of it, or not which of its sizes count features."""
+    """The wiring of ``module``. None if the layer is not known, or not which of its sizes count features."""
     layout = layouts.of(module)
     if layout.flow is None or (layout and not layout.flow.sizes):
         return None

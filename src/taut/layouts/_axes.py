@@ -1,9 +1,10 @@
-"""What each axis of an array counts: a small notation, read once, and fitted to the shape of a real array.
+"""What each axis of an array counts: a small notation, parsed once and then fitted to the shape of an array.
 
-Axes are written in order, separated by spaces: ``"window* in (group:groups out)"``. An axis that packs several things is
-in brackets, the slowest first. ``gate:4`` says how many; ``group:groups`` takes the number from the module's attribute
-``groups``; one factor of an axis may be left without a number, which then follows from the shape. ``window*`` stands for
-as many axes as are left, none included.
+Axes are written in order, separated by spaces: ``"window* in (group:groups out)"``. An axis that combines several
+things is in brackets, the slowest first. ``gate:4`` says how many; ``group:groups`` takes the number from the module's
+attribute
+``groups``; one factor of an axis may have no number, which then follows from the shape. ``window*`` stands for all
+remaining axes, possibly none.
 
 =========  ============================================================================================================
 in         a feature that comes in; a unit sums over them
@@ -48,7 +49,7 @@ _FACTOR = re.compile(r"(?P<inner>in\.)?(?P<name>[\w+]+)(:(?P<size>[\w.]+))?(?P<m
 
 @dataclass(frozen=True)
 class Factor:
-    """One thing that an axis counts, and how many: a number, an attribute of the module, or None for what is left."""
+    """One thing that an axis counts, and how many: a number, an attribute of the module, or None (from the shape)."""
 
     name: str
     size: int | str | None = None
@@ -75,10 +76,10 @@ def show(axes: Axes) -> str:
 
 @lru_cache(maxsize=512)
 def read(text: str) -> Axes:
-    """The axes that ``text`` writes.
+    """The axes that ``text`` describes.
 
     Raises:
-        ValueError: a word that is not in the table above, or two axes that take all that is left.
+        ValueError: a word that is not in the table above, or two axes with a *.
 
     >>> [factor.name for factor in read("in (gate:4 out)")[1]]
     ['gate', 'out']
@@ -88,12 +89,14 @@ def read(text: str) -> Axes:
         for token in re.findall(r"\([^()]*\)|[^\s()]+", text)
     )
     if any(not axis for axis in axes) or text.count("(") != text.count(")"):
-        raise ValueError(f"axes {text!r}: brackets hold what one axis packs, such as '(gate:4 out)'.")
+        raise ValueError(f"axes {text!r}: brackets contain the factors of one axis, such as '(gate:4 out)'.")
     many = [f for axis in axes for f in axis if f.many]
     if len(many) > 1 or any(f.many for axis in axes if len(axis) > 1 for f in axis):
-        raise ValueError(f"axes {text!r}: one axis at most has a *, and none within brackets.")
+        raise ValueError(f"axes {text!r}: at most one axis may have a *, and not inside brackets.")
     if any(sum(f.size is None for f in axis) > 1 for axis in axes):
-        raise ValueError(f"axes {text!r}: within brackets one factor at most goes without a size, such as 'gate:4'.")
+        raise ValueError(
+            f"axes {text!r}: inside brackets at most one factor may have no size; write sizes as in 'gate:4'."
+        )
     return axes
 
 
@@ -112,7 +115,7 @@ def _factor(word: str, text: str) -> Factor:
 
 
 def fit(axes: Axes, shape: Sequence[int], module: Any = None) -> Axes:
-    """``axes`` with a number for each factor, those of an array of ``shape`` that belongs to ``module``.
+    """``axes`` with a number for each factor, for an array of ``shape`` that belongs to ``module``.
 
     Raises:
         ValueError: no array of that shape has these axes.
@@ -130,7 +133,7 @@ def fit(axes: Axes, shape: Sequence[int], module: Any = None) -> Axes:
 
 
 def likely(axes: Axes, window: int, module: Any) -> Axes:
-    """``axes`` of a module that has no arrays yet: a number for each factor, 2 where only a shape would say it."""
+    """``axes`` of a module that has no arrays yet: a number for each factor, 2 where it depends on the shape."""
     lengths: list[int] = []
     for axis in axes:
         length = math.prod(2 if f.size is None else _number(f.size, module) or 1 for f in axis)

@@ -1,8 +1,9 @@
-"""What follows from the axes of an array: each thing once, here.
+"""Everything that follows from the axes of an array.
 
-All functions take fitted axes (`_axes.fit`). The *unpacked* array has one axis for each factor; reshaping gives it, and
-there everything is a set of whole axes. Its units are the entries of the unit factors: those that go out, with their
-groups; in a table that is looked up, the tokens. What is left runs over one unit's incoming weights.
+All functions take fitted axes (`_axes.fit`). The *unpacked* array has one axis for each factor; it is a reshape of the
+array, and there units, inputs and groups are sets of whole axes. Its units are the entries of the unit factors: the
+output features with their groups, or, in an embedding table, the tokens. The other axes run over one unit's incoming
+weights.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def unpacked_shape(axes: Axes) -> tuple[int, ...]:
 
 
 def is_vector(axes: Axes) -> bool:
-    """Whether each unit has one weight here: biases, scales, slopes."""
+    """Whether each unit has one weight in this array: biases, scales, slopes."""
     return not any(f.side == SUMMED or f.name == "token" for f in factors(axes))
 
 
@@ -49,20 +50,20 @@ def _counts_inputs(factor: Factor) -> bool:
 
 
 def unit_axes(axes: Axes) -> tuple[int, ...]:
-    """The axes of the unpacked array that tell units apart."""
+    """The axes of the unpacked array that count units."""
     return tuple(i for i, f in enumerate(factors(axes)) if _counts_units(f, axes))
 
 
 def input_axes(axes: Axes) -> tuple[int, ...]:
-    """The axes of the unpacked array that tell inputs apart; of two inputs (a bilinear layer's) those of the first."""
+    """The axes of the unpacked array that count inputs; for two inputs (a bilinear layer) those of the first."""
     return tuple(i for i, f in enumerate(factors(axes)) if _counts_inputs(f) and f.name != "in2")
 
 
 def fan_in(axes: Axes) -> tuple[int, ...]:
-    """The axes of the array that run over one unit's weights; all of those of a vector, which is one unit as in Keras.
+    """The axes of the array that run over one unit's weights; all axes of a vector, which is one unit as in Keras.
 
     Raises:
-        ValueError: one axis holds units and what they sum over, so that no whole axes are one unit's weights.
+        ValueError: one axis counts both units and what they sum over, so one unit's weights are not whole axes.
     """
     if is_vector(axes):
         return tuple(range(len(axes)))
@@ -72,8 +73,8 @@ def fan_in(axes: Axes) -> tuple[int, ...]:
         rest = [f for f in axis if not _counts_units(f, axes)]
         if units and any(_size(f) != 1 for f in rest):
             raise ValueError(
-                f"axis {number} of '{show(axes)}' counts units and also what a unit sums over, so no whole axes are one "
-                f"unit's weights. Reshape the array to {unpacked_shape(axes)}, where they are the axes "
+                f"axis {number} of '{show(axes)}' counts both units and what a unit sums over, so one unit's "
+                f"weights are not whole axes. Reshape the array to {unpacked_shape(axes)}, where they are the axes "
                 f"{unpacked_fan_in(axes)}, or list them by groups('unit')."
             )
         if rest and not units and any(f.name != "1" for f in rest):
@@ -82,7 +83,7 @@ def fan_in(axes: Axes) -> tuple[int, ...]:
 
 
 def fan_in_of_terms(axes: Axes) -> tuple[int, ...]:
-    """`fan_in`, which where its last axis alone does not tell inputs apart also says what one input's weights are."""
+    """`fan_in`; if its last axis is not the input axis, it also says what one input's weights are."""
     own = fan_in(axes)
     if is_vector(axes):
         return own
@@ -103,24 +104,24 @@ def unpacked_fan_in(axes: Axes) -> tuple[int, ...]:
 
 
 def group_axes(axes: Axes, by: str) -> tuple[int, ...]:
-    """The axes of the unpacked array that tell the groups apart: "unit", "input", "filter" (a unit's for one input)."""
+    """The axes of the unpacked array that count groups: "unit", "input", "filter" (a unit's for one input)."""
     if by not in ("unit", "input", "filter"):
         raise ValueError(f"by={by!r}, expected 'unit', 'input' or 'filter'.")
     if is_vector(axes):
         if by != "unit":
-            raise ValueError(f"by={by!r}: an array with the axes '{show(axes)}' has one weight a unit, and no inputs.")
+            raise ValueError(f"by={by!r}: an array with the axes '{show(axes)}' has one weight per unit and no inputs.")
         return ()
     chosen = {
         "unit": set(unit_axes(axes)),
         "input": set(input_axes(axes)),
         "filter": {*unit_axes(axes), *input_axes(axes)},
     }
-    # A group of inputs counts slowest wherever it stands: feature = group · size + place in it.
+    # The group of an input always counts slowest: feature = group · size + position in the group.
     return tuple(sorted(chosen[by], key=lambda i: (factors(axes)[i].name != "group", i)))
 
 
 def groups(axes: Axes, by: str) -> np.ndarray:
-    """The number of each entry's group, in the shape of the array: by input it is the feature's, by unit the unit's."""
+    """The group number of each entry, in the shape of the array: the number of its input feature, or of its unit."""
     sizes = unpacked_shape(axes)
     numbers, step = np.zeros([1] * len(sizes), np.int64), 1
     for i in reversed(group_axes(axes, by)):
@@ -131,7 +132,7 @@ def groups(axes: Axes, by: str) -> np.ndarray:
 
 
 def blocks(axes: Axes) -> tuple[Block, ...]:
-    """Where each gate's, head's or group's matrix lies: an index for each; one, the whole, where nothing is packed."""
+    """An index for the matrix of each gate, head or group; one index for the whole array if nothing is packed."""
     along = [_slices(axis) for axis in axes]
     return tuple(itertools.product(*along))
 
@@ -147,13 +148,14 @@ def _slices(axis: Axis) -> list[slice]:
         return [slice(k * run, (k + 1) * run) for k in range(count)]
     if own == list(range(len(axis) - len(own), len(axis))):  # (out gate): taking turns
         return [slice(k, length, count) for k in range(count)]
-    raise ValueError(f"axis '{show((axis,))}': the blocks of an axis are its first factors or its last.")
+    raise ValueError(f"axis '{show((axis,))}': the blocks of an axis must be its first factors or its last.")
 
 
 def fans(axes: Axes) -> tuple[int, int]:
-    """(fan in, fan out) for Glorot's and He's initial weights: weights of one unit, weights of one input, windows included.
+    """(fan in, fan out) for Glorot's and He's initial weights: the numbers of weights of one unit and of one input.
 
-    In a table that is looked up the tokens are the inputs and the features the units; a vector is as Keras has it.
+    Windows are included. In an embedding table the tokens are the inputs and the features the units; a vector is treated
+    as in Keras.
     """
     sizes = unpacked_shape(axes)
     whole = math.prod(sizes)
@@ -178,9 +180,9 @@ def keras_default(axes: Axes) -> tuple[str, ...]:
 
 
 def features(axes: Axes) -> tuple[str | None, ...]:
-    """For each axis what cutting a feature takes from it: "in", "out", "out*4" (once in each of four gates), or None.
+    """For each axis, what is removed from it with a feature: "in", "out", "out*4" (once in each of four gates), or None.
 
-    An axis is None that counts something else, or several things that cannot be cut one by one.
+    None means that the axis counts something else, or several things that cannot be removed one by one.
     """
     large = [f for f in factors(axes) if _size(f) != 1]
     apart = {
@@ -204,7 +206,7 @@ def _feature(axis: Axis) -> str | None:
 
 
 def inputs(axes: Axes) -> int | None:
-    """How many features come in, or None where the array does not say."""
+    """The number of input features, or None if it does not follow from the array."""
     own = [f for i, f in enumerate(factors(axes)) if i in input_axes(axes) and f.name != "token"]
     mixed = any(f.name == "in+out" for f in own)
     return None if mixed or is_vector(axes) or not own else math.prod(_size(f) for f in own)

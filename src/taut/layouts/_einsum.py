@@ -4,7 +4,7 @@ from taut.layouts._rows import Array
 
 
 def kernel_axes(equation: str) -> str:
-    """What each axis of the kernel counts: "out" if it goes out, "in" if it is summed over, "group" if it stays.
+    """What each axis of the kernel counts: "in" if it is summed over, "group" if it is in input and output, else "out".
 
     >>> kernel_axes("abc,cd->abd"), kernel_axes("...ec,ecd->...ed")
     ('in out', 'group in out')
@@ -15,11 +15,11 @@ def kernel_axes(equation: str) -> str:
 
 
 def einsum(equation: str) -> dict[str, Array]:
-    """The arrays of a layer that multiplies by one kernel and adds a bias; the bias's axes of size 1 count as units of one."""
+    """The arrays of a layer with one kernel and a bias; axes of size 1 in the bias count as units."""
     return {"kernel": Array("kernel", kernel_axes(equation)), "bias": Array("bias", "out*")}
 
 
 def general(groups: int, inputs: int, units: int) -> dict[str, Array]:
-    """The arrays of a dense layer over several axes: a matrix for each group first, then the inputs, then the units."""
+    """The arrays of a dense layer over several axes: first a matrix for each group, then inputs, then units."""
     words = ["group"] * groups + ["in"] * inputs + ["out"] * units
     return {"kernel": Array("kernel", " ".join(words)), "bias": Array("bias", "out*")}

@@ -1,4 +1,4 @@
-"""The fan-in as terms take it: a tuple of axes that may know more."""
+"""The fan-in in the form that terms take: a tuple of axes, possibly with more information."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 
 class FanIn(tuple[int, ...]):
-    """A fan-in whose input is not its last axis: a kernel of PyTorch's, or one in groups.
+    """A fan-in whose last axis is not the input axis: a PyTorch kernel, or a kernel in groups.
 
-    A tuple of axes like any other, which knows as well what one input's weights are: reshaped to ``unpacked``, the axes
-    ``inputs`` tell inputs apart (in the order in which features are counted), and ``filters`` one unit's weights for one input.
+    A tuple of axes that also says what one input's weights are: in the array reshaped to ``unpacked``, the axes
+    ``inputs`` count inputs (in the order in which features are counted), and ``filters`` are the axes of one unit's
+    weights for one input.
     """
 
     unpacked: tuple[int, ...]

@@ -14,7 +14,7 @@ def _dense_general(module: Any) -> Arrays:
 def _einsum(module: Any) -> Arrays:
     if module.einsum_str is None:
         raise ValueError(
-            "this Einsum is given its equation when it is called; give it to the constructor, einsum_str=..."
+            "the equation of this Einsum is an argument of its call; give it to the constructor instead, einsum_str=..."
         )
     return einsum(module.einsum_str)
 

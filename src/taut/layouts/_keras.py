@@ -1,4 +1,4 @@
-"""Keras's layers: kernels end in the units, transposed ones in the inputs."""
+"""Keras's layers: the last axis of a kernel is the units, or the inputs for transposed kernels."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def _gru(at: str) -> Any:
 
 
 def _attention(query_heads: str, other_heads: str) -> Row:
-    """Each projection is an EinsumDense inside, with the heads on an axis of their own."""
+    """Each projection is an EinsumDense with a separate axis for the heads."""
 
     def side(name: str, heads: str) -> dict[str, Array]:
         at = f"_{name}_dense"

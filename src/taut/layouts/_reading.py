@@ -26,7 +26,7 @@ class Parameter:
     shape: tuple[int, ...]
     axes: Axes
     value: Any = field(default=None, repr=False, compare=False)
-    """The library's own variable, parameter or array, where the layer holds it."""
+    """The library's own variable, parameter or array, if the layer stores it."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.role} {self.shape}, axes {show(self.axes)}"
@@ -35,11 +35,12 @@ class Parameter:
     def fan_in(self) -> tuple[int, ...]:
         """The axes that run over one unit's weights, which the terms take; all axes of a bias or a scale, as in Keras.
 
-        Terms given it know one input's weights too: ``GroupLasso(by="input")`` is then right in PyTorch's layout, in groups
-        and by depth.
+        It also says what one input's weights are, so that ``GroupLasso(by="input")`` is right for PyTorch's layout and
+        for grouped and depthwise kernels.
 
         Raises:
-            ValueError: no whole axes do (a transposed convolution in groups, in PyTorch); it says what to do.
+            ValueError: one unit's weights are not whole axes (a grouped transposed convolution in PyTorch); the message
+                says what to do.
         """
         try:
             return _derived.fan_in_of_terms(self.axes)
@@ -48,7 +49,7 @@ class Parameter:
 
     @property
     def unpacked_shape(self) -> tuple[int, ...]:
-        """The shape with one axis for each factor: a reshape, after which every group is a set of whole axes."""
+        """The shape with one axis for each factor; after this reshape every group is a set of whole axes."""
         return _derived.unpacked_shape(self.axes)
 
     @property
@@ -59,7 +60,8 @@ class Parameter:
     def groups(self, by: str = "unit") -> np.ndarray:
         """The number of each entry's group, in the shape of the array: "unit", "input", or "filter".
 
-        What ``GroupLasso(by="entry", groups=...)`` takes, right for grouped, depthwise, transposed and packed kernels.
+        Use it for ``GroupLasso(by="entry", groups=...)``: it is right for grouped, depthwise, transposed and packed
+        kernels.
         """
         try:
             return _derived.groups(self.axes, by)
@@ -68,7 +70,7 @@ class Parameter:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """An index for each matrix that the array packs: its gates, heads, groups; one for the whole where it packs none."""
+        """An index for each matrix in the array (gates, heads, groups); the whole array if there is only one."""
         return _derived.blocks(self.axes)
 
     @property
@@ -78,7 +80,7 @@ class Parameter:
 
     @property
     def keras_axis(self) -> int | list[int]:
-        """The ``axis`` to write for Keras, so that its norms are those of one unit."""
+        """The ``axis`` to give Keras, so that its norms are those of one unit."""
         return _derived.keras_axis(self.axes)
 
     @property
@@ -88,19 +90,19 @@ class Parameter:
 
     @property
     def features(self) -> tuple[str | None, ...]:
-        """For each axis the features that can be cut from it: "in", "out", "out*4", or None."""
+        """For each axis the features that can be removed from it: "in", "out", "out*4", or None."""
         return _derived.features(self.axes)
 
     @property
     def inputs(self) -> int | None:
-        """How many features come in, where the array says it."""
+        """The number of input features, if it follows from the array."""
         return _derived.inputs(self.axes)
 
 
 class Layout(Mapping[str, Parameter]):
-    """What is known of one layer: its arrays by name, and how features flow through it.
+    """The layout of one layer: its arrays by name, and how features flow through it.
 
-    ``known`` is False where nothing is declared for the layer's kind, and ``reason`` says why; it is then empty.
+    If no layout is declared for the kind of layer, ``known`` is False, ``reason`` says why, and there are no arrays.
     """
 
     def __init__(
@@ -136,7 +138,7 @@ class Layout(Mapping[str, Parameter]):
 
     @property
     def inputs(self) -> int | None:
-        """How many features a row of input has, where an array says it."""
+        """The number of features of an input row, if it follows from an array."""
         return next((p.inputs for p in self.values() if p.inputs is not None), None)
 
     def refusal(self, shape: tuple[int, ...]) -> str | None:
@@ -160,26 +162,26 @@ class Layout(Mapping[str, Parameter]):
 
 
 def of(module: Any, arrays: Mapping[str, Any] | None = None) -> Layout:
-    """What the arrays of one layer are: by name its role, its axes, its fan-in, and what follows.
+    """The arrays of one layer: for each name the role, the axes, the fan-in, and what follows from them.
 
     Args:
         module: a layer of Keras, PyTorch, Flax or Equinox, one of taut's, or of a class declared with
-            `layout`. A bare array says nothing about its layout: PyTorch keeps a kernel as (out, in), Keras as (in, out).
-        arrays: arrays, or shapes, by name, where the module does not hold them: Flax Linen's ``variables["params"]``.
+            `layout`. An array alone does not tell its layout: a kernel is (out, in) in PyTorch and (in, out) in Keras.
+        arrays: arrays, or shapes, by name, if the module does not store them: Flax Linen's ``variables["params"]``.
 
     Returns:
-        the arrays under their names in the library's own spelling ("weight_ih_l0", "recurrent_kernel", "gamma"), those of
-        layers inside as "query/kernel" or "out_proj.weight". A kind that is not known, and a subclass that computes its
-        output by a method of its own, has none; ``reason`` says why.
+        the arrays under their names in the library's own spelling ("weight_ih_l0", "recurrent_kernel", "gamma"), those
+        of inner layers as "query/kernel" or "out_proj.weight". There are none for an unknown kind of layer, and for a
+        subclass that computes its output with its own method; ``reason`` says why.
 
     Raises:
-        TypeError: an array in place of a layer.
+        TypeError: an array instead of a layer.
         ValueError: an array whose shape does not have the declared axes.
     """
     if isinstance(module, np.ndarray) or (hasattr(module, "shape") and hasattr(module, "ndim")):
         raise TypeError(
-            f"taut.layouts.of takes a layer, not an array of shape {tuple(module.shape)}: a bare array says nothing about "
-            f"its layout. Give the layer that it belongs to, or give the term an axis."
+            f"taut.layouts.of takes a layer, not an array of shape {tuple(module.shape)}: an array alone does not "
+            "tell its layout. Give the layer that it belongs to, or give the term an axis."
         )
     kind, row, reason = find(module)
     if row is None:
@@ -214,7 +216,7 @@ def _flat(arrays: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _named(declared: Arrays, module: Any, given: Mapping[str, Any] | None) -> Iterator[tuple[str, Array]]:
-    """The declared arrays, those with a * once for each name that the module has."""
+    """The declared arrays; a name with a * is repeated for each matching name of the module."""
     for name, array in declared.items():
         if not name.endswith("*"):
             yield name, array
@@ -224,7 +226,7 @@ def _named(declared: Arrays, module: Any, given: Mapping[str, Any] | None) -> It
 
 
 def _get(module: Any, where: str) -> Any:
-    """What lies at "query.kernel" or "query/kernel", or None; also where a library's arrays are not made yet."""
+    """The object at "query.kernel" or "query/kernel"; None if it does not exist, or not yet."""
     for attribute in where.replace("/", ".").split("."):
         module = getattr(module, attribute, None)
     return module if hasattr(module, "shape") else None
@@ -240,7 +242,7 @@ def fans(axes: str, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def main_fan_in(layer: Any) -> tuple[int, ...] | None:
-    """The fan-in of a layer's first array, its kernel or table, also before the layer is built; None if none is known."""
+    """The fan-in of a layer's first array (kernel or table), also before it is built; None if it is not known."""
     layout = of(layer)
     if layout:
         return next(iter(layout.values())).fan_in
@@ -261,18 +263,18 @@ def layout(
     tied: bool = False,
     takes: str = "",
 ) -> Callable[[Kind], Kind]:
-    """Declare what the arrays of a layer class of your own are.
+    """Declare the layout of a layer class of your own.
 
     Args:
         arrays: by the attribute's name, (role, axes): ``{"w": ("kernel", "in out"), "b": ("bias", "out")}``.
         way, sizes, shift, activation, tied: how features pass through it, for ``taut.compact``; see `Flow`.
         takes: the axes of one row of input: "... in".
 
-    A subclass inherits it, unless it computes its output by a method of its own.
+    A subclass inherits the layout, unless it computes its output with its own method.
 
     Raises:
         TypeError: an array that is not described by two strings.
-        ValueError: axes that cannot be read.
+        ValueError: axes that cannot be parsed.
 
     >>> @layout({"w": ("kernel", "out in"), "b": ("bias", "out")})
     ... class Mine:

@@ -1,7 +1,7 @@
-"""What a row of the table says, where rows are kept, and which row a module has.
+"""What a row of the table contains, where rows are stored, and which row a module has.
 
-Rows are keyed by the name under which a library's users know a class ("keras.layers.Conv2D"); a user's own class by
-itself. Reading them imports no library.
+The key of a row is the public name of a class ("keras.layers.Conv2D"), or the class itself for a user's own class.
+Reading the rows imports no library.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from taut.layouts._axes import read
 
 WAYS = ("mix", "entry", "flatten", "select")
 FORWARD = ("call", "forward", "__call__", "before_activation", "convolution_op", "_conv_forward")
-"""Methods that compute a layer's output; a class that writes one of its own may use its arrays in another way."""
+"""Methods that compute a layer's output. A class that defines its own may use its arrays in another way."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Array:
     Args:
         role: "kernel", "recurrent_kernel", "bias", "scale", "embedding", ...; "query/kernel" where there are several.
         axes: what its axes count, in order (`taut.layouts`).
-        at: where the module keeps it, where that is not its name: "cell.kernel".
+        at: where the module stores it, if that is not its name: "cell.kernel".
     """
 
     role: str
@@ -42,14 +42,15 @@ class Flow:
     """How features pass through a layer.
 
     Args:
-        way: "mix", an output sums over all inputs; "entry", output i follows from input i alone; "flatten", the entries of
-            a row in one line; "select", some entries of a row.
+        way: "mix", an output sums over all inputs; "entry", output i depends on input i only; "flatten", a row becomes
+            one vector; "select", some entries of a row.
         sizes: constructor arguments that count features: ``{"units": "out"}``.
-        shift: the array that takes up what a constant input gives, "bias"; None where none does.
-        activation: the attribute with the activation that is applied last; a softmax makes outputs depend on one another.
+        shift: the array that can absorb the effect of a constant input, "bias"; None if there is none.
+        activation: the attribute with the activation that is applied last; with a softmax, outputs depend on each
+            other.
         tied: inputs and outputs are the same features, as in x + f(x).
-        computes: all of what it computes before the activation, where that is one of "same", its input, when it does not
-            train; "affine", x · kernel + bias.
+        computes: what it computes before the activation, if it is one of "same" (its input, in inference mode) and
+            "affine" (x · kernel + bias).
 
     Raises:
         ValueError: another way, or a size that counts neither "in" nor "out".
@@ -78,12 +79,13 @@ class Row:
     """One layer kind.
 
     Args:
-        arrays: by name in the library's own spelling; a name that ends in * stands for all that begin so. A function of
-            the module where a constructor's arguments decide.
-        flow: how features pass through; None where that is not said, and then nothing is cut.
-        takes: the axes of one row of input, "... in", or a function of the module; "" where it is not said.
-        children: attributes that hold layers whose arrays are this layer's too, under "attribute/name".
-        refuse: why nothing is known, and what to do, for a kind that is in the table for that alone.
+        arrays: by name in the library's own spelling; a name that ends in * stands for all names with that beginning. A
+            function of the module if they depend on the constructor's arguments.
+        flow: how features pass through; None if that is not declared, and then nothing is removed.
+        takes: the axes of one row of input, "... in", or a function of the module; "" if it is not declared.
+        children: attributes with inner layers, whose arrays count as this layer's under "attribute/name".
+        refuse: the reason why the layout is not known, and what to do, for a kind that is in the table only for this
+            message.
     """
 
     arrays: Arrays | Callable[[Any], Arrays] = field(default_factory=dict[str, Array])
@@ -93,7 +95,7 @@ class Row:
     refuse: str = ""
 
 
-# Where each library's classes lie, the prefix of their public names, and the file with their rows.
+# Where each library's classes are defined, the prefix of their public names, and the file with their rows.
 HOMES: tuple[tuple[str, str, str], ...] = (
     ("taut.layers", "taut.layers", "_taut"),
     ("keras.src.layers", "keras.layers", "_keras"),
@@ -103,7 +105,7 @@ HOMES: tuple[tuple[str, str, str], ...] = (
     ("torch.nn.modules", "torch.nn", "_torch"),
 )
 
-# Classes whose public name is another.
+# Classes whose public name is different.
 RENAMED = {"keras.layers.GroupedQueryAttention": "keras.layers.GroupQueryAttention"}
 
 _declared: dict[type, Row] = {}
@@ -124,7 +126,7 @@ def table() -> dict[str, Row]:
 
 
 def name_of(kind: type) -> str:
-    """The qualified name of a class, as its users write it where the table knows its library."""
+    """The qualified name of a class, as users write it if its library is in the table."""
     for home, prefix, _ in HOMES:
         if kind.__module__ == home or kind.__module__.startswith(f"{home}."):
             name = f"{prefix}.{kind.__name__}"
@@ -135,7 +137,8 @@ def name_of(kind: type) -> str:
 def find(module: Any) -> tuple[str, Row | None, str]:
     """(the kind's name, its row or None, why there is none).
 
-    A subclass has its base's row unless it, or a class between them, computes its output by a method of its own.
+    A subclass has the row of its base class unless it, or a class between them, computes its output with its own
+    method.
     """
     kind = type(module)
     override = _own_forward(vars(module) if hasattr(module, "__dict__") else {}, "this one object")
@@ -149,14 +152,17 @@ def find(module: Any) -> tuple[str, Row | None, str]:
                 None,
                 (
                     f"{override} in place of {name_of(cls)}'s, so it may use its arrays in another way. "
-                    f"Say what their axes count with taut.layouts.layout."
+                    f"Declare what their axes count with taut.layouts.layout."
                 ),
             )
         override = override or _own_forward(vars(cls), cls.__name__)
     return (
         name_of(kind),
         None,
-        (f"no layout is declared for {name_of(kind)}. Say what the axes of its arrays count with taut.layouts.layout."),
+        (
+            f"no layout is declared for {name_of(kind)}. Declare what the axes of its arrays count with "
+            "taut.layouts.layout."
+        ),
     )
 
 

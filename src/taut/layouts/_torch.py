@@ -93,7 +93,8 @@ ROWS: dict[str, Row] = {
     **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"), Row(flow=Flow("entry", computes="same"))),
     **{
         f"Lazy{name}": Row(
-            refuse=f"a Lazy{name} has no shape before its first batch. Call the model on one batch; it is a {name} from then on."
+            refuse=f"a Lazy{name} has no shape before its first batch. Call the model on one batch, which turns it "
+            f"into a {name}."
         )
         for name in _LAZY
     },

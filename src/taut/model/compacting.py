@@ -1,8 +1,8 @@
-"""taut.compact: exact zeros made into a smaller network with the same outputs.
+"""taut.compact: removes exact zeros, which gives a smaller network with the same outputs.
 
-What can go is found by `taut.model.dead`; here it is cut out of the layers, their terms and the optimizer's state.
+`taut.model.dead` finds what can be removed; here it is removed from layers, terms and the optimizer's state.
 
-One file because the parts of a model shrink together or not at all.
+One file because all parts of a model have to shrink together.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ TOLERANCE = 1e-6  # of weights that a projection may still move, relative to the
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one layer's units.
+    """How many units of one layer were removed.
 
-    ``constant`` of those that went were the same for every row and are in the next layer's bias; the others had no way
-    to the output.
+    ``constant`` of the removed units had the same output for every row and are now in the next layer's bias; the others
+    had no effect on the output.
     """
 
     name: str
@@ -52,16 +52,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Compaction:
-    """What `compact` dropped; print it.
+    """What `compact` removed; print it.
 
     Attributes:
-        changes: one for each layer with weights.
-        parameters: numbers in the parameters, before and after.
-        inputs: the numbers of the inputs that are kept, counted over a row (as one vector where it has several axes
-            and whole channels do not do).
-        columns: their names, where ``model.metadata["columns"]`` names the inputs.
-        of: how many inputs there were.
-        notes: what else deserves a look.
+        changes: one `Change` for each layer with weights.
+        parameters: the number of weights, before and after.
+        inputs: the numbers of the inputs that are kept, counted along a row (as one vector if the row has several axes
+            and not whole channels are removed).
+        columns: their names, if ``model.metadata["columns"]`` names the inputs.
+        of: the number of inputs before.
+        notes: remarks that are worth checking.
     """
 
     changes: tuple[Change, ...]
@@ -73,12 +73,12 @@ class Compaction:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was dropped."""
+        """Whether anything was removed."""
         return len(self.inputs) < self.of or any(c.after < c.before for c in self.changes)
 
     def __str__(self) -> str:
         if not self.changed:
-            return "\n".join(["nothing to drop: no input and no unit can go", *self.notes])
+            return "\n".join(["nothing to remove: every input and every unit has an effect", *self.notes])
         lines: list[str] = []
         if len(self.inputs) < self.of:
             names = self.columns or tuple(map(str, self.inputs))
@@ -94,24 +94,26 @@ class Compaction:
 
 
 def compact(model: Sequential, inputs: str = "keep", training: bool = True) -> Sequential:
-    """A smaller model with the same outputs: inputs and units without effect are cut out.
+    """A smaller model with the same outputs: inputs and units without effect are removed.
 
-    A unit whose incoming weights are all 0.0 is the same for every row: it goes into the next layer's bias. A unit or an
-    input whose outgoing weights are all 0.0 is dropped, and so on until nothing follows any more. Weights, terms,
-    optimizer state and averages shrink along, so training can go on where it stands.
+    A unit whose incoming weights are all 0.0 has the same output for every row: it is added to the next layer's bias. A
+    unit or an input whose outgoing weights are all 0.0 is removed. This is repeated until nothing more can be removed.
+    Weights, terms, optimizer state and averages shrink too, so training can continue.
 
     Args:
-        model: built; it is not changed.
-        inputs: "keep", rows stay as they are and a `taut.layers.Select` takes what is needed of them; or "drop", the
-            model takes the kept inputs alone (``compaction.inputs`` says which, also as ``metadata["inputs"]``).
-        training: whether terms and the optimizer's state come along. Without them the model is for prediction.
+        model: a built model; it is not changed.
+        inputs: "keep": rows stay as they are, and a `taut.layers.Select` selects the inputs that are needed. "drop":
+            the model takes the kept inputs only (their numbers are in ``compaction.inputs`` and
+            ``metadata["inputs"]``).
+        training: whether to keep terms and the optimizer's state. Without them the model is for prediction only.
 
     Returns:
-        A Sequential whose ``compaction`` prints what was dropped. Its outputs are those of ``model`` but for the order
-        of float32 sums.
+        A Sequential whose ``compaction`` prints what was removed. Its outputs equal those of ``model`` up to the
+        rounding of float32 sums.
 
     Raises:
-        ValueError: a term that cannot follow to fewer weights (blocks, neighbours, the diagonal), by name and path.
+        ValueError: a term that cannot be applied to fewer weights (blocks, neighbours, the diagonal); the message names
+            term and path.
 
     >>> import numpy as np
     >>> import taut
@@ -175,18 +177,18 @@ def _stages(model: Sequential) -> list[Stage]:
 
 
 def _has_inner(layer: Any) -> bool:
-    """Whether modules with weights of their own lie inside, of which a row of the outer kind says nothing."""
+    """Whether there are inner modules with weights, which the row of the outer kind does not describe."""
     inner = [m for path, m in iter_modules(layer) if path]
     return any(isinstance(v, nnx.Param) for m in inner for v in vars(m).values())
 
 
 def _first(stages: list[Stage]) -> int:
-    """The first layer that does something."""
+    """The first layer that is not an Input."""
     return next((i for i, s in enumerate(stages) if not isinstance(s.layer, Input)), len(stages) - 1)
 
 
 class _Smaller:
-    """The parts of one smaller model, made one after the other."""
+    """The parts of one smaller model, created one after the other."""
 
     def __init__(
         self, old: Sequential, stages: list[Stage], dead: Dead, first: int, keep: bool, training: bool, refusing: Any
@@ -195,7 +197,7 @@ class _Smaller:
         self.keep_inputs = keep
         self.indices: dict[str, tuple[np.ndarray, ...]] = {}  # by path, what stays along each axis
         self.shifts: Arrays = {}  # by path, what is added
-        self.notes = [f"{name}: its bias cannot take up constant units, so they stay" for name in sorted(refusing)]
+        self.notes = [f"{name}: its bias cannot absorb constant units, so they stay" for name in sorted(refusing)]
         from taut.model.sequential import Sequential
 
         _, self.params, _ = old._split()
@@ -228,7 +230,7 @@ class _Smaller:
         cut = self.dead.cut[self.first]
         if not self.keep_inputs or not cut.any():
             return None
-        # The data's shape stays with whoever declared it: an Input before this, or else this layer.
+        # The shape of the data stays where it was declared: in an Input before this layer, or in this layer.
         declared = None if self.first else cut.shape
         whole = channels(cut)
         if (whole == cut).all():
@@ -301,7 +303,7 @@ class _Smaller:
     # --- terms ----------------------------------------------------------------------------------------------------------
 
     def _terms(self, stage: Stage, outside: np.ndarray) -> dict[str, Any]:
-        """The terms among a layer's arguments, sliced, or None for each."""
+        """The terms among a layer's arguments, sliced; or None for each."""
         out: dict[str, Any] = {}
         for name in stage.layer._arguments():
             parameter, _, kind = name.rpartition("_")
@@ -369,9 +371,9 @@ class _Smaller:
                 if path in self.shifts:
                     raise _NoShift(path.rpartition("/")[0])
                 raise TermRefused(
-                    f"compact: {path}: {model.plan[path].constraint or 'a constraint on the unit'} does not hold for the "
-                    f"weights that are left, and projecting them would change the outputs. Take it away first, "
-                    f"model.attach({{{path!r}: None}}), or leave all terms behind with compact(model, training=False)."
+                    f"compact: {path}: {model.plan[path].constraint or 'a constraint on the unit'} does not hold "
+                    "for the remaining weights, and projecting them would change the outputs. Remove it first, "
+                    f"model.attach({{{path!r}: None}}), or leave out all terms with compact(model, training=False)."
                 )
         network.write(model.layers, structure, feasible)
         for before, after in self.made:  # random streams, batch statistics
@@ -414,14 +416,16 @@ class _Smaller:
         if jax.tree.structure(new) != jax.tree.structure(expected) or any(
             np.shape(a) != np.shape(b) for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(expected), strict=True)
         ):
-            self.notes.append(f"{type(optimizer).__name__}: its state cannot be cut, so training starts it anew")
+            self.notes.append(
+                f"{type(optimizer).__name__}: its state cannot be made smaller, so training starts with a new state"
+            )
             return
         model._state = transforms.layout(optimizer, after), new
 
     # --- what is said ---------------------------------------------------------------------------------------------------
 
     def _inputs(self) -> np.ndarray:
-        """The inputs that are kept: channels of a row, or its entries where whole channels do not do."""
+        """The inputs that are kept: channels of a row, or its entries if not whole channels are removed."""
         cut = self.dead.cut[self.first]
         whole = channels(cut)
         return np.flatnonzero(~whole) if (whole == cut).all() else np.flatnonzero(~cut)
@@ -442,7 +446,7 @@ class _Smaller:
             if (columns := self._columns()) is not None:
                 metadata["columns"] = list(columns)
             if metadata.pop("table", None) is not None:
-                self.notes.append("metadata['table'] was left behind: it describes all inputs")
+                self.notes.append("metadata['table'] was not copied, because it describes all inputs")
         return metadata
 
     def _record(self) -> Compaction:
@@ -466,7 +470,7 @@ class _Smaller:
 
 
 def _along(label: str | None, size: int, features: Mapping[str, tuple[np.ndarray, int]]) -> np.ndarray:
-    """What stays along one axis of an array."""
+    """The indices that are kept along one axis of an array."""
     if label is None:
         return np.arange(size)
     kept, count = features[label.partition("*")[0]]
@@ -474,5 +478,5 @@ def _along(label: str | None, size: int, features: Mapping[str, tuple[np.ndarray
 
 
 def _arguments(layer: Layer) -> dict[str, Any]:
-    """The constructor's arguments of a layer, as they are."""
+    """The constructor's arguments of a layer, unchanged."""
     return {name: getattr(layer, name) for name in type(layer)._arguments()}

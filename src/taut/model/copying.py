@@ -1,8 +1,8 @@
 """Copies of a model: ``copy.deepcopy`` and ``pickle``.
 
-A pickle holds what a model file holds, arrays and plain data, because layers hold compiled functions, which cannot be
-pickled. A deep copy copies the objects themselves, so it also works for a user's own functions (a loss, an activation),
-which a file cannot hold.
+A pickle contains the same as a model file, arrays and plain data, because layers contain compiled functions, which
+cannot be pickled. A deep copy copies the objects themselves, so it also works with a user's own functions (a loss, an
+activation), which a file cannot store.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["deep", "reduced"]
 
 
 def deep(model: Sequential, memo: dict[int, Any]) -> Sequential:
-    """A copy of ``model``; a change to one does not change the other."""
+    """A copy of ``model``; changing one does not change the other."""
     twin = object.__new__(type(model))
     memo[id(model)] = twin
     layers = nnx.clone(list(model.layers))
@@ -45,10 +45,10 @@ def deep(model: Sequential, memo: dict[int, Any]) -> Sequential:
 
 
 def reduced(model: Sequential) -> tuple[Any, ...]:
-    """What pickle stores, and the function that makes the model again.
+    """The data that pickle stores, and the function that creates the model from it.
 
     Raises:
-        TypeError, ValueError: what a model file cannot hold, such as a user's own function.
+        TypeError, ValueError: the model contains something that a file cannot store, such as a user's own function.
     """
     tensors, body = saving.parts(model)
     return _restored, (body, tensors)

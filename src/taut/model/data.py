@@ -1,4 +1,4 @@
-"""What a user hands to ``fit``, checked, as arrays: numpy, JAX, PyTorch, lists, pandas and polars."""
+"""Converts the data given to ``fit`` to arrays and checks them: numpy, JAX, PyTorch, lists, pandas and polars."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATES = "Turn a date into numbers first, such as the days since another date, th
 
 
 def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
-    """The array and, of a data frame, the names of its columns."""
+    """The array and, for a data frame, the names of its columns."""
     for method, kind in (("tocsr", "sparse matrix"), ("collect", "lazy frame")):
         if hasattr(data, method):
             way = "toarray" if method == "tocsr" else "collect"
@@ -42,7 +42,9 @@ def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
     try:
         array = data.to_numpy() if hasattr(data, "to_numpy") else np.asarray(data)
     except Exception as error:
-        raise ValueError(f"{what}: cannot be made an array ({error}); expected rows of equal length.") from error
+        raise ValueError(
+            f"{what}: cannot be converted to an array ({error}); expected rows of equal length."
+        ) from error
     if array.dtype == object:
         if (found := no_numbers(array, names)) is not None:
             raise ValueError(f"{what}: {found}")
@@ -58,11 +60,11 @@ def _to_numpy(data: Any, what: str) -> tuple[np.ndarray, list[str] | None]:
 
 
 def no_numbers(data: Any, names: list[str] | None = None) -> str | None:
-    """Where ``data`` holds dates, durations or complex numbers, which numpy makes numbers of without a word; or None.
+    """Where ``data`` has dates, durations or complex numbers, which numpy would silently convert; otherwise None.
 
     Args:
-        data: an array or a column, of objects as well.
-        names: of its columns, for the message.
+        data: an array or a column, possibly of objects.
+        names: the names of its columns, for the message.
     """
     array: np.ndarray = np.asarray(data)
     if array.dtype.kind in "mM":
@@ -79,7 +81,7 @@ def no_numbers(data: Any, names: list[str] | None = None) -> str | None:
 
 
 def _place(index: tuple[int, ...], names: list[str] | None) -> str:
-    """Where an entry is, in the words of a table."""
+    """The position of an entry, as column and row."""
     if len(index) == 1:
         return f"row {index[0]}"
     if len(index) == 2:
@@ -94,7 +96,8 @@ def _first_that_is_no_number(array: np.ndarray, names: list[str] | None) -> str:
         except (TypeError, ValueError):
             where = f"{_place(index, names)} is" if index else "is"
             return (
-                f"{where} {errors.shown(array[index])}, expected a number. Encode text first, fill in what is missing."
+                f"{where} {errors.shown(array[index])}, expected a number. Encode text first, and fill in missing "
+                "values."
             )
     return f"has dtype {array.dtype}, expected real numbers."
 
@@ -122,12 +125,13 @@ def inputs(
     """The rows of ``x`` as float32 (or, where ``integers`` says that the first layer may take them, int32).
 
     Args:
-        row_shape: what the model was built for; None takes any.
-        table: how many rows the first layer looks up from, where it is an embedding.
+        row_shape: the shape that the model was built for; None accepts any.
+        table: the number of rows of the embedding, if the first layer is one.
         layer: the name of the first layer, for the message.
 
     Raises:
-        ValueError: a row number that the embedding does not have, no rows, NaN or infinity (naming column and row), text, or rows of another shape.
+        ValueError: a row number that the embedding does not have, no rows, NaN or infinity (the message names column
+            and row), text, or rows of another shape.
     """
     array, names = _to_numpy(x, what)
     if array.ndim == 0 or len(array) == 0:
@@ -140,7 +144,7 @@ def inputs(
             f"rows of shape {row_shape} (given: {array.shape}, expected: {_rows_of(row_shape)})."
         )
     if 0 in array.shape:
-        raise ValueError(f"{what}: has shape {array.shape}, expected at least one value a row.")
+        raise ValueError(f"{what}: has shape {array.shape}, expected at least one value per row.")
     _check_finite(array, what, names)
     if integers and array.dtype.kind in "iu":
         _check_whole(array, what, names, table, layer)
@@ -155,7 +159,7 @@ def inputs(
 def _check_whole(
     array: np.ndarray, what: str, names: list[str] | None, table: int | None = None, layer: str | None = None
 ) -> None:
-    """Whole numbers that int32 holds, and that are rows of the embedding they are for."""
+    """``array`` as int32, checked to be integers in range, and valid row numbers of the embedding."""
     low, high = (int(INT32.min), int(INT32.max)) if table is None else (0, table - 1)
     bad = (array < low) | (array > high)
     if not bad.any():
@@ -176,7 +180,7 @@ def labels(y: Any, loss: Loss, output_shape: tuple[int, ...], rows: int, *, what
         array = array[:, 0]  # a frame of one column is a column of labels
     if array.ndim == 0 or len(array) != rows:
         raise ValueError(
-            f"{what}: has {0 if array.ndim == 0 else len(array)} rows, but x has {rows}; expected one label a row."
+            f"{what}: has {0 if array.ndim == 0 else len(array)} rows, but x has {rows}; expected one label per row."
         )
     _check_finite(array, what, names)
     try:
@@ -198,7 +202,7 @@ def row_weights(weights: Any, rows: int, *, what: str = "sample_weight") -> np.n
     array, _ = _to_numpy(weights, what)
     array = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array
     if array.shape != (rows,):
-        raise ValueError(f"{what}: has shape {array.shape}, expected {(rows,)}: one weight a row.")
+        raise ValueError(f"{what}: has shape {array.shape}, expected {(rows,)}: one weight per row.")
     _check_finite(array, what)
     if (array < 0).any():
         raise ValueError(f"{what}: row {int((array < 0).argmax())} is {array.min()}, expected weights ≥ 0.")
@@ -206,16 +210,16 @@ def row_weights(weights: Any, rows: int, *, what: str = "sample_weight") -> np.n
 
 
 def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np.ndarray:
-    """``{class number: weight}`` as one weight a row; a class that is not named weighs 1, as in Keras.
+    """``{class number: weight}`` as one weight per row; a class without an entry has weight 1, as in Keras.
 
-    "balanced" is scikit-learn's: rows / (classes × rows of the class), of the classes that there are.
+    "balanced" is as in scikit-learn: rows / (classes × rows of the class), over the classes that occur.
 
     Args:
         y: checked labels: class numbers, one-hot rows, or one column of 0 and 1.
-        classes: how many there are; None takes any class number.
+        classes: the number of classes; None accepts any class number.
 
     Raises:
-        ValueError: labels that are no classes, a class that there is not, a weight that is negative or not finite.
+        ValueError: labels that are not classes, a class that does not exist, a weight that is negative or not finite.
     """
     given: Any = weights
     balanced = isinstance(weights, str) and weights == "balanced"
@@ -228,8 +232,8 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
     each = np.abs(y.sum(axis=-1) - 1) < 1e-3 if one_hot else numbers == np.floor(numbers)
     if y.size != numbers.size * (y.shape[-1] if one_hot else 1) or not np.all(each):
         raise ValueError(
-            f"class_weight: the labels (shape {y.shape}) are not one class a row, so a row has no class to be weighted by. "
-            f"Give sample_weight, one weight a row."
+            f"class_weight: the labels (shape {y.shape}) are not one class per row, so class weights cannot be "
+            "applied. Give sample_weight, one weight per row."
         )
     if one_hot:
         classes = y.shape[1]
@@ -243,7 +247,7 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
         whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
         if not whole or label < 0 or (classes is not None and label >= classes):
             numbered = f"0 … {classes - 1}" if classes is not None else "0, 1, ..."
-            raise ValueError(f"class_weight: {label!r} is no class; the labels are class numbers {numbered}.")
+            raise ValueError(f"class_weight: {label!r} is not a class; the labels are class numbers {numbered}.")
         number: Any = weight
         if not errors.is_concrete(number) or not 0 <= number < np.inf:
             raise ValueError(f"class_weight: {label!r}: {weight!r}, expected a finite weight ≥ 0.")
@@ -252,7 +256,7 @@ def class_weights(weights: Any, y: np.ndarray, classes: int | None = None) -> np
 
 
 def split_off(fraction: Any, rows: int) -> int:
-    """How many rows train when the last ``fraction`` is held out for validation (before any shuffle, as Keras)."""
+    """The number of training rows if the last ``fraction`` is held out (before shuffling, as in Keras)."""
     if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction < 1:
         raise ValueError(f"validation_split={fraction!r}, expected a number in [0, 1).")
     kept = int(rows * (1 - fraction))

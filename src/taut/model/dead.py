@@ -1,9 +1,9 @@
-"""Which features of a model have no effect: constant ones, and those that nothing needs.
+"""Finds features of a model that have no effect: constant ones, and those that nothing depends on.
 
-Features flow over edges: edge k leads into layer k, the last one out of the model. On each edge a mask of the shape of a
-row says which entries go. Forwards, a unit without a weight from anything that varies is *constant*; backwards, an
-entry without a way to the output is *not needed*. Both can go, as far as the layers on either side of an edge agree:
-each layer kind says by its wiring (`taut.layers.wiring`) what is the same feature before and behind it.
+Edge k leads into layer k; the last edge leads out of the model. On each edge a mask of the shape of a row says which
+entries are removed. Forwards, a unit without a non-zero weight from anything that varies is *constant*; backwards, an
+entry that does not reach the output is *not needed*. Both can be removed if the layers on both sides of an edge allow
+it: the wiring of each kind of layer (`taut.layers.wiring`) says which features before and after it are the same.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Mask = np.ndarray
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer of a model as its wiring sees it; ``wiring`` is None where nothing may be cut on either side.
+    """One layer of a model with its wiring; ``wiring`` is None if nothing may be removed on either side.
 
-    ``zero_in`` and ``zero_out`` are what goes in and comes out where the model is given a row of zeros: what an entry
-    that is constant always is.
+    ``zero_in`` and ``zero_out`` are the input and the output of the layer for a row of zeros, which are the values of
+    all constant entries.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Dead:
-    """By edge: what is cut, and which of that is constant (the rest is not needed)."""
+    """For each edge: what is removed, and which of it is constant (the rest is not needed)."""
 
     cut: list[Mask]
     constant: list[Mask]
@@ -53,7 +53,7 @@ class Dead:
 
 
 def channels(mask: Mask, how: Any = np.all) -> Mask:
-    """A mask over a row as one over its last axis: of features that are marked at every place."""
+    """A mask over a row as a mask over its last axis: features that are marked at every position."""
     return how(mask.reshape(-1, mask.shape[-1]), axis=0)
 
 
@@ -62,7 +62,7 @@ def _spread(marked: Any, shape: tuple[int, ...]) -> Mask:
 
 
 def _links(stage: Stage, source: str, target: str) -> Mask:
-    """(sources, targets): whether a weight other than 0 leads from one feature to the other."""
+    """(sources, targets): whether a non-zero weight connects one feature to the other."""
     assert stage.wiring is not None
     sizes = {"in": stage.shape_in[-1], "out": stage.shape_out[-1]}
     found = np.zeros((sizes[source], sizes[target]), bool)
@@ -128,7 +128,7 @@ def _selected(stage: Stage, mask: Mask) -> Mask:
 
 
 def _unselected(stage: Stage, mask: Mask) -> Mask:
-    """A mask over the outputs of a selection, back over its inputs."""
+    """A mask over the outputs of a selection as a mask over its inputs."""
     out = np.zeros(stage.shape_in, bool)
     indices = list(stage.layer.indices)
     if stage.layer.axis is None:
@@ -139,7 +139,7 @@ def _unselected(stage: Stage, mask: Mask) -> Mask:
 
 
 def _agree(stage: Stage, dead: Dead, k: int, takes: bool) -> tuple[Mask, Mask]:
-    """What of the cuts on both sides of layer ``k`` it can follow; ``takes`` says that it may take up constants."""
+    """The removals on both sides of layer ``k`` that it allows; ``takes`` says that it may absorb constants."""
     before, behind, wiring = dead.cut[k], dead.cut[k + 1], stage.wiring
     if wiring is None:
         return np.zeros_like(before), np.zeros_like(behind)
@@ -160,7 +160,7 @@ def _agree(stage: Stage, dead: Dead, k: int, takes: bool) -> tuple[Mask, Mask]:
 
 
 def _stuck(stage: Stage, folded: Mask, takes: bool) -> Mask:
-    """Inputs that are constant and needed, but that a mixing layer cannot take up in its bias."""
+    """Inputs that are constant and needed, but that a mixing layer cannot absorb in its bias."""
     assert stage.wiring is not None
     rows = stage.zero_in.reshape(-1, stage.shape_in[-1])
     if takes and stage.wiring.shift in stage.arrays:
@@ -171,7 +171,7 @@ def _stuck(stage: Stage, folded: Mask, takes: bool) -> Mask:
 
 
 def contribution(stage: Stage, cut: Mask, constant: Mask) -> np.ndarray | None:
-    """What the constant inputs that are cut add to the shift (bias) of a mixing layer, float64; None for nothing."""
+    """What the removed constant inputs add to the shift (bias) of a mixing layer, float64; None for nothing."""
     wiring = stage.wiring
     if wiring is None or wiring.way != "mix" or wiring.shift not in stage.arrays:
         return None
@@ -189,11 +189,11 @@ def contribution(stage: Stage, cut: Mask, constant: Mask) -> np.ndarray | None:
 
 
 def find(stages: Sequence[Stage], refusing: Collection[str] = (), inputs: bool = True) -> Dead:
-    """What can be cut, until nothing more follows.
+    """Everything that can be removed, repeated until nothing more follows.
 
     Args:
-        refusing: names of layers that may not take up constants in their bias.
-        inputs: whether inputs of the model that are not needed are cut.
+        refusing: names of layers that may not absorb constants in their bias.
+        inputs: whether to remove inputs of the model that are not needed.
     """
     edges = len(stages) + 1
     shapes = [stage.shape_in for stage in stages] + [stages[-1].shape_out]

@@ -1,12 +1,12 @@
 """The training engine: many optimizer steps as one compiled loop.
 
-Data sit on the device; the order of an epoch is drawn on the host (on the CPU XLA's sort makes a shuffle as dear as
-the training) and each batch is gathered inside the loop. The number of steps is an argument of the compiled program,
-so an epoch can be run in chunks of about half a second without compiling again: the chunks serve the progress bar,
-Ctrl-C, and the search for the step at which a value stopped being finite.
+Data are on the device; the order of an epoch is drawn on the host (on the CPU, a shuffle with XLA's sort takes as long
+as the training) and each batch is gathered inside the loop. The number of steps is an argument of the compiled program,
+so an epoch can run in chunks of about half a second without compiling again. Chunks are needed for the progress bar,
+for Ctrl-C, and to find the step at which a value stopped being finite.
 
 A program is compiled once for each (structure, shapes): strengths, bounds and learning rates are arguments. Models
-share it, unless it runs a user's own code (`taut.model.programs`).
+share it, unless it runs a user's own code (see `taut.model.programs`).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Program:
 class Numbers(NamedTuple):
     """The leaves of a plan (strengths, bounds) and of an optimizer (rates), float32.
 
-    Leaves and not the objects: a call would take them apart in Python each time, which is 1 ms.
+    Leaves instead of the objects, since flattening the objects in Python takes 1 ms per call.
     """
 
     plan: list[Any]
@@ -90,7 +90,7 @@ class Numbers(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Rows: inputs, labels and (or None) one weight a row; in numpy on the host, or on the device."""
+    """Rows: inputs, labels and one weight per row (or None); in numpy on the host, or on the device."""
 
     x: Any
     y: Any
@@ -98,7 +98,7 @@ class Data(NamedTuple):
 
 
 class Order(NamedTuple):
-    """The rows of each batch of an epoch, int32: (steps, batch), and (1, fewer) of the smaller last one or None."""
+    """The row numbers of an epoch's batches, int32: (steps, batch), and (1, fewer) for a smaller last one, or None."""
 
     full: Any
     last: Any
@@ -109,7 +109,7 @@ class Order(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What one step hands to the next."""
+    """The state that one step passes to the next."""
 
     params: dict[str, Array]  # trainable
     rest: Any  # batch statistics, random streams
@@ -133,7 +133,7 @@ class Sums(NamedTuple):
 
 
 def _gather(data: Data, rows: Array) -> Data:
-    # "promise_in_bounds": the host drew the rows, so XLA need not check each one.
+    # "promise_in_bounds": the host chose the rows, so XLA need not check each one.
     return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), data)
 
 
@@ -145,10 +145,10 @@ def data_loss(program: Program, outputs: Outputs, batch: Data) -> Array:
 
 
 def metric_rows(program: Program, outputs: Outputs, batch: Data) -> tuple[Array, ...]:
-    """Each metric of each row."""
+    """The value of each metric for each row."""
     logits: Any = outputs.logits
-    # Logits of several outputs say which is the largest. A single one's need not be on the side of 0 that its output
-    # is of one half: a softmax of one output is always 1.
+    # With several outputs, the largest logit is the largest output. With one output, the sign of the logit need not
+    # tell whether the output is above one half: a softmax of one output is always 1.
     several = program.fused and outputs.out.shape[-1] > 1
     return tuple(
         m.rows(batch.y, logits, True) if several and m.on_logits else m.rows(batch.y, outputs.out)
@@ -163,7 +163,7 @@ def metric_values(program: Program, outputs: Outputs, batch: Data) -> tuple[Arra
 def objective(
     program: Program, plan: Plan, params: Params, frozen: Params, rest: Any, batch: Data, *, training: bool
 ) -> tuple[Array, tuple[Array, Array, Outputs]]:
-    """(what is differentiated, (data loss, its penalties, outputs)): penalties by gradient and of activities only."""
+    """(differentiated value, (data loss, its penalties, outputs)): penalties by gradient and of activities only."""
     outputs = apply(program.structure, {**frozen, **params}, rest, batch.x, training=training, want=program.watched)
     loss = data_loss(program, outputs, batch)
     penalty = plan.penalty(params, modes=("gradient",)) + plan.activity_penalty(outputs.layers)
@@ -205,8 +205,9 @@ def loop(
 ) -> tuple[Carry, Array]:
     """Steps ``start`` … ``stop``−1 of an epoch.
 
-    ``sums`` are those of the epoch so far (:meth:`Sums.stacked`): added up here and not by the caller, they do not
-    depend on where an epoch is cut into chunks. Returns the carry, and one float32 vector for the host: the sums, then
+    ``sums`` are those of the epoch so far (:meth:`Sums.stacked`): since they are added up here and not by the caller,
+    they do not depend on how an epoch is divided into chunks. Returns the carry, and one float32 vector for the host:
+    the sums, then
     1 or 0 for whether the optimizer's state is finite, then the same for each trainable parameter, by sorted path.
     """
     plan: Plan = jax.tree.unflatten(program.plan, numbers.plan)
@@ -232,8 +233,8 @@ def _finite(arrays: list[Array]) -> Array:
     return jnp.all(jnp.stack([jnp.isfinite(a).all() for a in arrays])) if arrays else jnp.ones((), bool)
 
 
-# The carry is not donated: its start is what a non-finite step goes back to, and the one copy a chunk costs is
-# nothing beside half a second of steps.
+# The carry is not donated: after a non-finite step, training goes back to its start. One copy per chunk costs nothing
+# compared with half a second of steps.
 run = Compiled(loop, 1)
 
 

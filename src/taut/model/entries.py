@@ -1,4 +1,4 @@
-"""From a model's layers to the entries of its plan: which term was put where."""
+"""Creates the entries of a plan from the layers of a model: which term acts on which parameter."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["entries", "look", "same_look", "targets", "unit_parts"]
 def entries(
     layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], attached: Mapping[str, Mapping[str, Any]]
 ) -> list[Entry]:
-    """One plan entry for each parameter, with its role, fan-in and whatever terms its layer or ``attach`` gave it.
+    """One plan entry for each parameter, with its role, its fan-in and the terms from its layer or from ``attach``.
 
     Raises:
-        ValueError: a layer has a term for a parameter that it does not have.
+        ValueError: a layer has a term for a parameter that does not exist.
     """
     out: list[Entry] = []
     owners: dict[str, Any] = {}  # by the path of the module
@@ -68,9 +68,9 @@ def entries(
 
 
 def _described(owner: Any, name: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...] | None]:
-    """The role and the fan-in of one array, as the layer table has them; its name and None where nothing is known.
+    """The role and the fan-in of one array from the layer table; its name and None if they are not known.
 
-    Layers that ``nnx.vmap`` stacked along the first axis keep the units of one.
+    Layers that ``nnx.vmap`` stacked along the first axis have the units of one layer.
     """
     ahead = _stacked(owner)
     if ahead is None:
@@ -86,7 +86,7 @@ def _described(owner: Any, name: str, shape: tuple[int, ...]) -> tuple[str, tupl
 
 
 def _stacked(owner: Any) -> int | None:
-    """How many axes come before those of one layer; None where layers are stacked otherwise than along the first axes."""
+    """The number of axes before those of one layer; None if layers are not stacked along the first axes."""
     shape = getattr(getattr(owner, "kernel", None), "shape", None)
     size, count = getattr(owner, "kernel_size", None), getattr(owner, "units", getattr(owner, "out_features", None))
     if shape is None or not isinstance(count, int):
@@ -108,10 +108,10 @@ def _terms_of(owner: Any, name: str, attached: Mapping[str, Any], acting: set[tu
 
 
 def _refuse_idle(layers: Sequence[Any], names: Sequence[str], acting: set[tuple[int, str]]) -> None:
-    """Refuse terms that reach no parameter.
+    """Raise for terms that reach no parameter.
 
     Raises:
-        ValueError: naming the layer and the term.
+        ValueError: the message names the layer and the term.
     """
     for path, module in modules(layers, names).items():
         if not isinstance(module, Layer):
@@ -123,7 +123,7 @@ def _refuse_idle(layers: Sequence[Any], names: Sequence[str], acting: set[tuple[
             if (id(module), argument) not in acting:
                 parameter = argument.rpartition("_")[0]
                 why = (
-                    "it was never built: nothing calls it. Call it, or remove the term"
+                    "it was never built, because nothing calls it. Call it, or remove the term"
                     if not module.built
                     else f"no layout says which weights one unit of a {type(module).__name__} has. Declare it with "
                     f"taut.layouts.layout, or give the terms to the kernel and the bias"
@@ -140,13 +140,13 @@ def _refuse_foreign(path: str, module: Any) -> None:
         own = (parameter == "activity" and "/" in path) or isinstance(getattr(module, parameter, None), nnx.Variable)
         if value is not None and is_term_argument(argument) and own:
             raise ValueError(
-                f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which acts in "
-                f"taut's own layers only. Use model.attach({{'{path}/{parameter}': term}})."
+                f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which "
+                f"only works for taut's own layers. Use model.attach({{'{path}/{parameter}': term}})."
             )
 
 
 def _units(entries: Sequence[Entry]) -> dict[str, tuple[units.Part, ...]]:
-    """What the units of each module consist of, where it has one kernel with a declared layout: by "<module>/unit"."""
+    """The parts of the units of each module that has one kernel with a declared layout: by "<module>/unit"."""
     modules: dict[str, list[Entry]] = {}
     for entry in entries:
         modules.setdefault(entry.path.rpartition("/")[0], []).append(entry)
@@ -163,7 +163,7 @@ def _units(entries: Sequence[Entry]) -> dict[str, tuple[units.Part, ...]]:
 
 
 def unit_parts(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The paths of the layers' units, kernel and bias together ("dense/unit"), each with those of its parameters."""
+    """The paths of units, kernel and bias together ("dense/unit"), each with the paths of its parameters."""
     own = [e for e in entries(layers, structure, params, {}) if not e.parts]
     return {path: tuple(part.path for part in parts) for path, parts in _units(own).items()}
 
@@ -181,9 +181,9 @@ def targets(layers: Sequence[Any], structure: Structure, params: Mapping[str, An
 
 
 def look(layers: Sequence[Any]) -> list[Any] | None:
-    """Everything that a plan is made of, quickly: it is the same as long as all of this is (`same_look`).
+    """Everything that a plan depends on, collected quickly: while it is unchanged (`same_look`), so is the plan.
 
-    None where it cannot be seen quickly: with layers that are not taut's own, or that hold others.
+    None if that is not possible: with layers that are not taut's own, or that have inner layers.
     """
     found: list[Any] = []
     for layer in layers:

@@ -1,4 +1,4 @@
-"""Forked processes: a copy of a process in which JAX has started lacks JAX's threads, and waits for them for ever."""
+"""Forked processes: JAX's threads are not copied by a fork, and the new process would wait for them forever."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _stuck = False
 
 
 def refuse_fork() -> None:
-    """Raise where a computation would never end.
+    """Raise an error if a computation would never end.
 
     Raises:
         RuntimeError: this process was forked from one in which JAX had already computed.

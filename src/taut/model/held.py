@@ -1,7 +1,7 @@
-"""The layers that a model's layers hold: in attributes, lists and dicts, at any depth.
+"""The inner layers of a model's layers: in attributes, lists and dicts, at any depth.
 
-Their terms act as those of the model's own layers. A taut layer that has no weights yet is built for the rows that it
-is called with, since what holds it need not know about shapes.
+Their terms act like those of the model's own layers. A taut layer without weights is built for the rows that it is
+called with, since the outer module may not know its shape.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 
 
 def build_held(layer: Any, name: str, shape: Shape, source: Callable[..., np.ndarray]) -> None:
-    """Make the parameters of the taut layers that ``layer`` holds and that have none, for rows of ``shape``."""
+    """Create the parameters of those taut layers inside ``layer`` that have none, for rows of ``shape``."""
     unbuilt = {path: inner for path, inner in within([layer], (name,)).items() if not inner.built}
     if not unbuilt:
         return
@@ -35,9 +35,9 @@ def build_held(layer: Any, name: str, shape: Shape, source: Callable[..., np.nda
 
 
 def redraw_held(layer: Any, name: str, source: Callable[..., np.ndarray], drawn: set[int]) -> None:
-    """Draw anew what `build_held` drew, in the same order; frozen layers keep the weights they have.
+    """Draw the weights of `build_held` again, in the same order; frozen layers keep their weights.
 
-    ``drawn`` has the ids of the layers that were, and gets those of these.
+    ``drawn`` contains the ids of the layers that are already done; these are added.
     """
     for path, inner in within([layer], (name,)).items():
         if inner is layer or inner.terms.built_for is None or id(inner) in drawn:
@@ -56,7 +56,7 @@ def _draw(inner: Layer, path: str, source: Callable[..., np.ndarray]) -> None:
 
 
 def tried(layer: Any, name: str, shape: Shape) -> tuple[Any, dict[str, Shape]]:
-    """A copy of ``layer`` whose taut layers all have weights, and the rows that those were built for, by path.
+    """A copy of ``layer`` in which all taut layers have weights, and the row shapes that they were built for, by path.
 
     Raises:
         ValueError: it cannot be called with rows of ``shape``, or calls a layer that the model cannot see.
@@ -79,13 +79,13 @@ def tried(layer: Any, name: str, shape: Shape) -> tuple[Any, dict[str, Shape]]:
 
 
 def within(layers: Sequence[Any], names: Sequence[str]) -> dict[str, Layer]:
-    """Every taut layer by path, those that other modules hold included ("block/dense"); a shared one once."""
+    """Every taut layer by path, including layers inside other modules ("block/dense"); a shared layer appears once."""
     found = {path: module for path, module in modules(layers, names).items() if isinstance(module, Layer)}
     return dict(sorted(found.items(), key=lambda item: item[0].split("/")))
 
 
 def modules(layers: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    """Every NNX module by path, the model's own layers included; a shared one once."""
+    """Every NNX module by path, including the model's own layers; a shared module appears once."""
     together: Any = list(layers)
     own = {id(layer): name for layer, name in zip(layers, names, strict=True)}
     found: dict[str, Any] = {}
@@ -97,18 +97,18 @@ def modules(layers: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def activity_layers(layers: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    """What has an output that can be regularized: the model's layers, and the taut layers that they hold."""
+    """All layers whose output can be regularized: the model's layers, and the taut layers inside them."""
     return {**dict(zip(names, layers, strict=True)), **within(layers, names)}
 
 
 def own_terms(copies: Sequence[Any]) -> None:
-    """Give copies of layers terms of their own to change: NNX hands on the very object."""
+    """Give copied layers their own copies of the terms, since NNX copies the reference."""
     for layer in within(copies, [str(i) for i in range(len(copies))]).values():
         object.__setattr__(layer, "terms", layer.terms.copied())
 
 
 def way(layers: Sequence[Any], keys: Sequence[Any]) -> list[Any]:
-    """The modules on the way to what is kept at ``keys``, from the model's layer on."""
+    """The modules on the path ``keys``, starting from the model's layer."""
     here: Any = layers
     found: list[Any] = []
     for key in keys:

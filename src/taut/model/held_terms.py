@@ -1,6 +1,6 @@
-"""In a file, the terms of the layers that layers hold, as they are by then.
+"""Saves the current terms of inner layers in a file, and restores them.
 
-What holds a layer writes its own config, which may say nothing of the terms inside, or say what they once were.
+The outer module writes its own config, which may not contain the terms of inner layers, or only old ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["put_back", "written"]
 
 
 def written(layers: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    """``{"held": {path: terms}}`` as plain data; empty where no layer holds another."""
+    """``{"held": {path: terms}}`` as plain data; empty if no layer has inner layers."""
     found = {
         path: {
             "trainable": inner.trainable,
@@ -30,10 +30,10 @@ def written(layers: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def put_back(layers: Sequence[Any], names: Sequence[str], described: Mapping[str, Any]) -> None:
-    """Give the layers of a file their terms.
+    """Set the terms of inner layers from a file.
 
     Raises:
-        ValueError: a layer or a term that there is not.
+        ValueError: a layer or a term that does not exist.
     """
     inner = within(layers, names)
     for path, one in described.items():

@@ -1,4 +1,4 @@
-"""What a training run was: one value a key and epoch."""
+"""The record of a training run: one value per key and epoch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class History:
     """The record of one ``fit``.
 
     Attributes:
-        history: lists with one value an epoch: ``loss`` (with all penalties), ``data_loss``, ``penalty``, the metrics,
+        history: lists with one value per epoch: ``loss`` (with all penalties), ``data_loss``, ``penalty``, the metrics,
             and their ``val_`` twins.
         epoch: the numbers of the epochs.
-        seed: what the order of the rows was drawn from.
-        params: epochs, steps an epoch, batch size.
-        settled: what ``settle`` did, where it was asked for.
+        seed: the random seed of the order of the rows.
+        params: epochs, steps per epoch, batch size.
+        settled: what ``settle`` did, if it was used.
     """
 
     seed: int
@@ -36,7 +36,7 @@ class History:
 
 
 class Totals:
-    """Sums over rows, kept in float64 on the host."""
+    """Sums over rows, in float64 on the host."""
 
     def __init__(self, metrics: tuple[str, ...]) -> None:
         self.metrics = metrics

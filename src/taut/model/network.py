@@ -1,9 +1,10 @@
 """A list of layers as one pure function: parameters by path, everything else as state.
 
 The layers are Flax NNX modules, taut's own or any other. :func:`split` takes them apart into a hashable structure
-(which keys compiled programs), a flat dict of parameters ``{"dense/kernel": array}`` and the remaining state (batch
-statistics, random streams); :func:`apply` runs them; :func:`write` puts new values back. One file because the four are one
-codec: what one takes apart the others put together.
+(by which compiled programs are cached), a flat dict of parameters ``{"dense/kernel": array}`` and the remaining state
+(batch
+statistics, random streams); :func:`apply` runs them; :func:`write` puts new values back. One file because the functions
+belong together: what one takes apart the others put together.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Params = dict[str, jax.Array]
 
 @dataclass(frozen=True)
 class Structure:
-    """What a compiled program is keyed by: the layers without any of their numbers."""
+    """The key of a compiled program: the layers without any of their numbers."""
 
     names: tuple[str, ...]
     train: Any  # nnx.GraphDef in training mode
@@ -46,7 +47,7 @@ class Structure:
 
 
 def name_layers(layers: Sequence[Any]) -> tuple[str, ...]:
-    """A name for each layer: its own, or its class's in snake case, numbered as Keras does from the second on."""
+    """A name for each layer: its own, or its class name in snake case, numbered from the second on as in Keras."""
     names: dict[int, str] = {}  # of each layer, by identity: a shared layer is one set of weights, with one name
     taken: dict[str, int] = {}
     for layer in layers:
@@ -61,10 +62,10 @@ def name_layers(layers: Sequence[Any]) -> tuple[str, ...]:
 
 
 def build(layers: Sequence[Any], names: Sequence[str], input_shape: Shape, source: Callable[..., np.ndarray]) -> Shape:
-    """Make the parameters of every layer that has none yet; returns the shape of one row of output.
+    """Create the parameters of every layer that has none yet; returns the shape of one row of output.
 
-    ``source(path, shape, initializer)`` gives each array. Taut layers that other modules hold are built for the rows that
-    they are called with.
+    ``source(path, shape, initializer)`` creates each array. taut layers inside other modules are built for the rows
+    that they are called with.
     """
 
     def make(layer: Any, name: str, shape: Shape) -> None:
@@ -81,10 +82,10 @@ def output_shape(
     input_shape: Shape,
     visit: Callable[[Any, str, Shape], None] | None = None,
 ) -> Shape:
-    """The shape of one row of output for rows of ``input_shape``; ``visit`` sees each layer with its own.
+    """The shape of one row of output for rows of ``input_shape``; ``visit`` gets each layer and its input shape.
 
     Raises:
-        ValueError: a layer that cannot take what comes before it, by name.
+        ValueError: a layer that does not fit the output of the layer before it; the message names it.
     """
     shape = input_shape
     for layer, name in zip(layers, names, strict=True):
@@ -113,12 +114,12 @@ def rows_after(layer: Any, name: str, shape: Shape) -> Shape:
 
 
 def check_input(layer: Layer, name: str, shape: Shape) -> None:
-    """A built layer's kernel must fit what comes before it."""
+    """Check that a built layer's kernel fits the output of the layer before it."""
     for array, parameter in layouts.of(layer).items():
         if parameter.inputs is not None and parameter.inputs != shape[-1]:
             raise ValueError(
-                f"layer {name!r} takes rows of {parameter.inputs} values (its {array} has shape {parameter.shape}), but "
-                f"what comes before it gives rows of shape {shape}."
+                f"layer {name!r} takes rows of {parameter.inputs} values (its {array} has shape {parameter.shape}), "
+                f"but the layer before it gives rows of shape {shape}."
             )
 
 
@@ -147,7 +148,7 @@ def foreign_output_shape(layer: Any, name: str, shape: Shape) -> Shape:
     if not hasattr(out, "shape") or out.shape[:1] != (2,):
         raise ValueError(
             f"layer {name!r} ({type(layer).__name__}) gives arrays of shapes {shapes} for two rows of shape {shape}; "
-            f"expected one array with one row for each. Wrap it in a module that returns that."
+            f"expected one array with one row for each. Wrap it in a module that returns one array like that."
         )
     return tuple(out.shape[1:])
 
@@ -173,8 +174,8 @@ def _nested(flat: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[Any, Any]:
 def split(layers: Sequence[Any], names: tuple[str, ...], own: dict[Any, Structure]) -> tuple[Structure, Params, Any]:
     """(structure, parameters by path, remaining state) of built layers; no array is copied.
 
-    Parameters come in the order of the layers, a layer's kernel before its bias as in Keras. Structures that hold a
-    user's code are remembered in ``own``, others for all models.
+    Parameters are in the order of the layers, the kernel before the bias as in Keras. Structures with a user's code are
+    cached in ``own``, others for all models.
     """
     layers = list(layers)
     graph, state, rest = nnx.split(layers, nnx.Param, ...)
@@ -202,10 +203,10 @@ _structures: dict[Any, Structure] = {}
 
 
 def _graph_in_mode(layers: list[Any], training: bool) -> Any:
-    """The structure of the layers in training or inference mode; frozen layers keep their batch statistics, as Keras's.
+    """The structure of the layers in training or inference mode; frozen layers keep batch statistics, as in Keras.
 
-    Not by ``nnx.view``: it takes an ``Rngs`` for a module with a ``set_view`` and draws from it, so that a look at a model
-    changed its dropout; and it passes by modules that have the attributes alone.
+    ``nnx.view`` is not used: it treats an ``Rngs`` as a module with a ``set_view`` and draws from it, so that reading a
+    model changed its dropout; and it skips modules that only have the attributes.
     """
     copies = nnx.clone(layers)
     together: Any = copies
@@ -229,7 +230,7 @@ def _merge(structure: Structure, params: Mapping[str, Any], rest: Any, training:
 
 
 class Outputs(NamedTuple):
-    """What one forward pass gives; ``logits`` is what the last activation was given, where there is one."""
+    """The result of one forward pass; ``logits`` is the input of the last activation, if there is one."""
 
     out: jax.Array
     logits: jax.Array | None
@@ -249,7 +250,7 @@ def apply(
     """Run the layers on a batch ``x``; the outputs of the layers named in ``want`` are returned as well.
 
     Raises:
-        ValueError: one of them was not called, or where its output cannot be taken out of.
+        ValueError: one of them was not called, or was called where its output cannot be recorded.
     """
     layers = _merge(structure, params, rest, training)
     inner = within(layers, structure.names)
@@ -276,8 +277,8 @@ def apply(
     for name in want:
         if name not in watch.seen:
             raise ValueError(
-                f"{name} has an activity_regularizer, but its output is not seen when the model is called: it is called "
-                f"inside an NNX transformation (scan, vmap, jit, remat) or not at all. Give the regularizer to the "
+                f"{name} has an activity_regularizer, but the model cannot record its output: it is called inside "
+                "an NNX transformation (scan, vmap, jit, remat), or not at all. Give the regularizer to the "
                 f"layer around it."
             )
     if training:
@@ -287,7 +288,7 @@ def apply(
 
 
 def write(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], rest: Any = None) -> None:
-    """Put parameters (and state) back into the layers' own variables."""
+    """Write parameters (and state) into the variables of the layers."""
     layers = list(layers)
     nnx.update(layers, _nested((keys, params[path]) for path, keys in structure.keys if path in params))
     if rest:
@@ -295,7 +296,7 @@ def write(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]
 
 
 def gives_logits(layer: Any) -> bool:
-    """Whether a layer is its ``activation`` of its ``before_activation``; a subclass with another call is not."""
+    """Whether the layer computes ``activation(before_activation(x))``: not a subclass with another ``__call__``."""
     for kind in type(layer).__mro__:
         if "before_activation" in vars(kind):
             return True
@@ -305,7 +306,7 @@ def gives_logits(layer: Any) -> bool:
 
 
 def activation_name(layer: Any) -> str | None:
-    """The name of a layer's activation, where it has a known one."""
+    """The name of a layer's activation, if it is a known one."""
     return activations.name_of(getattr(layer, "activation", None))
 
 
@@ -315,11 +316,11 @@ RARE = 10  # batches between an entry's gradients, beyond which an optimizer's s
 def with_rare_entries(
     layers: Sequence[Any], structure: Structure, params: Mapping[str, Any], x: Any, batch: int
 ) -> tuple[str, ...]:
-    """The parameters that have entries which go many batches without a gradient.
+    """The parameters with entries that get no gradient in many batches.
 
-    In the first layer's kernel these are the rows of inputs that are seldom other than zero (a rare word's column); in
-    a module that is not taut's anything may be rare (an embedding's rows). Inputs that are zero in every row are dead,
-    not rare.
+    In the first layer's kernel these are the rows of inputs that are rarely non-zero (the column of a rare word). In
+    modules of other libraries any entry may be rare (the rows of an embedding). Inputs that are zero in every row are
+    dead, not rare.
     """
     first = None  # the taut layer that the data come to as they are
     for name, layer in zip(structure.names, layers, strict=True):

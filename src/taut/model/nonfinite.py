@@ -1,4 +1,4 @@
-"""A loss or a weight that stops being finite: the error, and what in the data, the weights or the terms explains it."""
+"""The error for a loss or a weight that stops being finite, with the likely cause in data, weights or terms."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from taut.plans import Plan
 __all__ = ["LARGE", "NonFiniteError", "advice"]
 
 LARGE = 1e4
-"""What an input, a label, an initial weight or a penalty is rarely above, and what float32 products overflow from soon."""
+"""Inputs, labels, initial weights and penalties are rarely above this; products of larger float32 numbers soon
+overflow.
+"""
 
 
 class NonFiniteError(FloatingPointError):
-    """A loss or a weight became NaN or infinite; the model has the last weights whose loss was finite.
+    """A loss or a weight became NaN or infinite; the model keeps the last weights with a finite loss.
 
     Attributes:
-        epoch, step: where it happened, counted from 1 (the step within the epoch).
-        parameters: the paths that stopped being finite; empty where only the loss did.
+        epoch, step: the epoch and the step within it, counted from 1.
+        parameters: the paths of the parameters that stopped being finite; empty if only the loss did.
     """
 
     def __init__(self, message: str, epoch: int, step: int, parameters: tuple[str, ...]) -> None:
@@ -32,12 +34,12 @@ class NonFiniteError(FloatingPointError):
 
 
 def advice(plan: Plan, weights: Mapping[str, Any], batch: Data, loss: Any, at_once: bool) -> str:
-    """What probably made it so, and what to do.
+    """The probable cause, and what to do.
 
     Args:
-        weights: by path, those that the training began with.
-        batch: the rows of the step.
-        at_once: the loss was not finite before any step was taken.
+        weights: the weights at the start of training, by path.
+        batch: the rows of this step.
+        at_once: the loss was not finite before the first step.
     """
     found = _large(plan, weights, batch)
     if at_once and not found and isinstance(loss, FunctionLoss):
@@ -46,13 +48,13 @@ def advice(plan: Plan, weights: Mapping[str, Any], batch: Data, loss: Any, at_on
     elif at_once and not found:
         found = ["the outputs of the layers overflow: start from smaller weights"]
     if not found:
-        return "A smaller learning rate, clipnorm=1.0, or scaled inputs usually put this right."
+        return "A smaller learning rate, clipnorm=1.0, or scaled inputs usually solves this."
     why = "No step had been taken, so the learning rate is not the cause: " if at_once else "The likely cause: "
     return f"{why}{'; '.join(found)}."
 
 
 def _large(plan: Plan, weights: Mapping[str, Any], batch: Data) -> list[str]:
-    """What is beyond `LARGE`, each with what to do."""
+    """Everything that is above `LARGE`, each with what to do."""
     out: list[str] = []
     for what, values, way in (
         ("input", batch.x, "scale the inputs"),

@@ -1,9 +1,9 @@
 """Which compiled programs are shared between models, and which belong to one model alone.
 
 A program is compiled once for each key (structure, shapes), and models with equal keys share it. The values that a
-user's function reads (a global, a closure, an attribute) are in no key: a program traced for one model would give the
-next one the values of that time. A program that runs a user's own code is therefore traced again for each model that is
-made, compiled or copied, as in Keras, and is dropped with it (docs/decisions/070).
+user's function reads (a global, a closure, an attribute) are not in the key, so a program traced for one model would
+use old values in the next model. A program that runs a user's own code is therefore traced again for each model that is
+created, compiled or copied, as in Keras, and is deleted with the model (docs/decisions/070).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _VALUES = (str, bytes, numbers.Number, np.ndarray, np.generic, np.dtype, jax.Arr
 
 
 class Programs:
-    """The compiled programs of one model that run its user's own code.
+    """The compiled programs of one model that run a user's own code.
 
     Attributes:
-        pace: seconds a step, by program.
-        structures: of layers that hold a user's code, by what they are made from.
+        pace: seconds per step, by program.
+        structures: the structures of layers with a user's code, by what they are made from.
     """
 
     def __init__(self) -> None:
@@ -49,8 +49,8 @@ class Programs:
     def compiled(self, function: Callable[..., Any], *static: Any) -> Any:
         """``function`` with its first arguments fixed, jitted.
 
-        JAX remembers what it has compiled for as long as the function lives. The static arguments are bound rather than
-        declared, because JAX would keep those, and the user's functions in them, beyond that.
+        JAX caches what it has compiled for as long as the function exists. The static arguments are bound rather than
+        declared, because JAX would keep declared ones, and the user's functions in them, for longer.
         """
         key = (function, *static)
         if key not in self._made:
@@ -61,11 +61,11 @@ class Programs:
 
 
 class Keyed(Protocol):
-    """What a compiled function takes first; hashable."""
+    """The first argument of a compiled function; hashable."""
 
     @property
     def own(self) -> Programs | None:
-        """The programs of the model, where what is compiled runs a user's own code; otherwise None."""
+        """The programs of the model, if the compiled code runs a user's own code; otherwise None."""
         ...
 
 
@@ -85,7 +85,7 @@ class Compiled:
         return own.compiled(self.function, program, *given[:others])(*given[others:])
 
     def _cache_size(self) -> int:
-        """How many shared programs there are."""
+        """The number of shared programs."""
         return self.shared._cache_size()
 
 
@@ -95,17 +95,17 @@ def compiled(static: int = 1) -> Callable[[Callable[..., Any]], Compiled]:
 
 
 def holds_user_code(thing: Any, skip: tuple[type, ...] = ()) -> bool:
-    """Whether a function or class that is neither taut's nor of the libraries below it lies in ``thing``.
+    """Whether ``thing`` contains a function or class that is neither taut's nor from a library that taut uses.
 
-    Looks into containers, objects, closures and the static half of pytrees. What is not known is a user's: the price
-    of an error is a compilation.
+    It searches containers, objects, closures and the static part of pytrees. Unknown objects count as a user's, since a
+    wrong guess only costs one compilation.
 
     Args:
-        skip: classes whose objects are passed by.
+        skip: classes whose objects are skipped.
 
     >>> holds_user_code([jax.nn.relu, functools.partial(np.clip, a_min=0.0)])
     False
-    >>> import textwrap  # in the place of a module of a user's own
+    >>> import textwrap  # used here in place of a user's own module
     >>> holds_user_code({"activation": functools.partial(textwrap.dedent)})
     True
     """

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, one line an epoch elsewhere."""
+"""A progress bar on a terminal, otherwise one line per epoch."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ class Progress:
     """Reports a training run.
 
     Args:
-        verbose: 0 silent, 1 a bar, 2 one line an epoch, "auto" a bar on a terminal (or notebook) and lines elsewhere.
+        verbose: 0 silent, 1 a bar, 2 one line per epoch; "auto" is a bar on a terminal (or notebook) and lines
+            otherwise.
     """
 
     def __init__(self, verbose: Any, epochs: int) -> None:
         if verbose not in (0, 1, 2, "auto"):
-            raise ValueError(f'verbose={verbose!r}, expected 0 (silent), 1 (bar), 2 (a line an epoch) or "auto".')
+            raise ValueError(f'verbose={verbose!r}, expected 0 (silent), 1 (bar), 2 (a line per epoch) or "auto".')
         if verbose == "auto":
             verbose = 1 if sys.stderr.isatty() or "ipykernel" in sys.modules else 2
         self.lines = verbose == 2

@@ -1,6 +1,6 @@
 """Sequential: a stack of layers that is compiled, fitted, evaluated and saved as in Keras.
 
-Longer than most files because it is the one front door; everything it does lives in a module of its own.
+Longer than most files because it is the main class for users; most of its work is done in other modules.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ EVALUATION_ROWS = 4096  # rows of one compiled evaluation
 
 
 class Sequential:
-    """A stack of layers, each taking the one before it.
+    """A stack of layers, each applied to the output of the one before it.
 
     Args:
-        layers: taut layers, and any Flax NNX module that is called with one array.
-        name: for the summary.
+        layers: taut layers, or Flax NNX modules that are called with one array.
+        name: the name shown in the summary.
 
     Attributes:
         layers: the layers.
-        plan: which term acts where, over which axes, in which mode; print it.
+        plan: which term acts on which weights, over which axes, in which mode; print it.
         params: parameters by path, as JAX arrays: ``{"dense/kernel": ..., "dense/bias": ...}``.
-        seed: what the initial weights were drawn from.
-        metadata: a dict of plain JSON data that is saved with the model, for the user's own use.
-        compaction: what `taut.compact` dropped, where it made this model.
+        seed: the random seed of the initial weights.
+        metadata: a dict of plain JSON data for your own use, saved with the model.
+        compaction: what `taut.compact` removed, if it created this model.
 
     >>> import numpy as np
     >>> import taut
@@ -103,7 +103,7 @@ class Sequential:
     def __setattr__(self, name: str, value: Any) -> None:
         if is_term_argument(name):
             raise AttributeError(
-                f"a Sequential has no {name}, so that it would do nothing. Put the term on a layer, "
+                f"a Sequential has no {name}, so it would have no effect. Set the term on a layer, "
                 f"model.layers[0].{name} = ..., or on all that match: "
                 f"model.attach({{'*/{name.rpartition('_')[0]}': term}})."
             )
@@ -132,15 +132,15 @@ class Sequential:
     # --- building ----------------------------------------------------------------------------------------------------
 
     def add(self, layer: Any) -> None:
-        """Put ``layer`` on top; it is built at once where its input's shape is known."""
+        """Add ``layer`` at the end; it is built at once if the shape of its input is known."""
         self._extend([layer])
 
     def _extend(self, layers: list[Any]) -> None:
-        """Put ``layers`` on top and build them together: a build looks at the whole model."""
+        """Add ``layers`` at the end and build them together, since building needs the whole model."""
         for layer in layers:
             if isinstance(layer, Sequential):
                 raise TypeError(
-                    f"layer {layer!r} is a model; a Sequential holds layers. Put its layers in: "
+                    f"layer {layer!r} is a model, and a Sequential contains layers. Add its layers: "
                     f"Sequential([*inner.layers, ...]), or wrap them as nnx.Sequential(*inner.layers)."
                 )
             if not isinstance(layer, nnx.Module):
@@ -164,7 +164,7 @@ class Sequential:
         return self.output_shape is not None
 
     def build(self, input_shape: Any) -> None:
-        """Make the parameters for rows of ``input_shape`` (no batch axis), inside their constraints."""
+        """Create the parameters for rows of ``input_shape`` (without the batch axis), inside their constraints."""
         self._build(tuple(input_shape), self._draw)
 
     def _draw(self, path: str, shape: Shape, initializer: Callable[..., np.ndarray] | None) -> np.ndarray:
@@ -182,7 +182,7 @@ class Sequential:
         network.write(self.layers, structure, feasible)
 
     def _adopt(self) -> None:
-        """Hear of late terms from every layer."""
+        """Get told about terms that are set on a layer later."""
         for layer in held.within(self.layers, self._names).values():
             layer.terms.models.add(self)
 
@@ -198,13 +198,13 @@ class Sequential:
 
     def _need_layers(self) -> None:
         if not self.layers:
-            raise ValueError("this Sequential has no layers; give it some: Sequential([layers.Dense(10)]).")
+            raise ValueError("this Sequential has no layers. Add layers, for example Sequential([layers.Dense(10)]).")
 
     def _need_built(self) -> None:
         if not self.built:
             raise ValueError(
-                "this model has no weights yet: its input's shape is unknown. Give the first layer input_shape=(n,), or "
-                "call fit or build first."
+                "this model has no weights yet, because the shape of its input is unknown. Give the first layer "
+                "input_shape=(n,), or call fit or build first."
             )
 
     # --- terms -------------------------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ class Sequential:
         rule: str,
         attached: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Plan:
-        """The plan with the model's own attached terms, or with others; others leave no trace on the model."""
+        """The plan with the model's attached terms, or with other terms, which do not change the model."""
         own = attached is None
         attached = self._attached if attached is None else attached
         acting = entries.entries(self.layers, structure, params, attached)
@@ -283,8 +283,8 @@ class Sequential:
         for path, terms in attached.items():
             if path not in reached and any(term is not None for term in terms.values()):
                 raise ValueError(
-                    f"terms were attached to {path!r}, which this model no longer has: a layer was renamed or taken out. "
-                    f"Give the layer that name back, or attach the terms before you change it. The model has "
+                    f"terms were attached to {path!r}, which this model no longer has: a layer was renamed or "
+                    "removed. Restore the old name, or attach terms before you change layers. The model has "
                     f"{', '.join(sorted(reached))}."
                 )
         asked = (acting, activities, rule)
@@ -297,12 +297,12 @@ class Sequential:
         return plan
 
     def _changed(self, layer: Any, argument: str, act: bool) -> None:
-        """A layer of this model was given a term late, or was frozen or not: the plan takes it in, the weights obey it.
+        """Update plan and weights after a layer got a new term, or was frozen or unfrozen.
 
-        Without ``act`` it is only seen whether it could.
+        Without ``act`` it only checks whether that is possible.
 
         Raises:
-            ValueError: the term cannot act where it was put; nothing has changed then.
+            ValueError: the term cannot act on its parameter; nothing is changed then.
         """
         if not self.built:
             return
@@ -329,7 +329,7 @@ class Sequential:
             raise
 
     def _rest(self) -> None:
-        """Bring the weights to where loading brings them: a user may have changed them, or frozen modules, by hand."""
+        """Project the weights as loading does: a user may have changed weights, or frozen modules, directly."""
         structure, params, _ = self._split()
         if self._bind(structure, params, self.terms).constrained:
             network.write(self.layers, structure, self._feasible(structure, params, resting=True))
@@ -337,10 +337,10 @@ class Sequential:
     def _feasible(
         self, structure: network.Structure, params: Mapping[str, Any], resting: bool = False
     ) -> dict[str, jax.Array]:
-        """The nearest parameters inside their constraints; by numpy, where XLA would first compile each operation.
+        """The nearest parameters inside their constraints; by numpy, since XLA would first compile each operation.
 
-        ``resting``: weights that have been projected before. A constraint that moves weights each time it is applied
-        (MinMaxNorm(rate=0.5), a function that shrinks) leaves them then, or a model would change by being saved.
+        ``resting``: the weights have been projected before. A constraint that moves weights each time it is applied
+        (MinMaxNorm(rate=0.5), a function that shrinks) then does nothing, so that saving does not change a model.
         """
         plan = self._bind(structure, dict(params), "keras")
         given = {path: np.asarray(w) for path, w in params.items()}
@@ -359,21 +359,22 @@ class Sequential:
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None, terms: str = "exact"
     ) -> None:
-        """Say how to train.
+        """Set the optimizer, the loss and the metrics.
 
-        What a function of your own reads besides its arguments (a global, an attribute) is read once, when it is first
-        used after `compile`, as in Keras; to have it read again, compile again.
+        Values that a function of your own reads besides its arguments (a global, an attribute) are read once, when the
+        function is first used after `compile`, as in Keras. Compile again to update them.
 
         Args:
             optimizer: a name ("sgd", "adam", "adamw", "rmsprop", "adagrad"), an optimizer, or an optax transformation.
             loss: a name ("mse", "mae", "categorical_crossentropy", "sparse_categorical_crossentropy",
                 "binary_crossentropy"), a loss, or a function of (y_true, y_pred) in JAX.
             metrics: names such as "accuracy", losses, or functions of (y_true, y_pred) in JAX.
-            terms: "exact" (kinks by proximal steps and bounds by projections, in the optimizer's metric) or "keras"
-                (every regularizer by gradient, every projection Euclidean: Keras's own trajectory).
+            terms: "exact" (proximal steps for non-smooth penalties and projections for constraints, both in the
+                optimizer's scaling) or "keras" (every regularizer by gradient, every projection Euclidean, the same
+                updates as in Keras).
 
         Raises:
-            ValueError: an unknown name, or an optimizer without a known step asked for a proximal one.
+            ValueError: an unknown name, or proximal steps with an optimizer whose step size is not known.
         """
         if isinstance(metrics, str) or (metrics is not None and not isinstance(metrics, list | tuple)):
             raise TypeError(f"metrics={metrics!r}: expected a list, such as ['accuracy'].")
@@ -398,7 +399,7 @@ class Sequential:
             entry = next(e for e in plan.acting if e.trainable and e.scaled)
             term = entry.regularizer if entry.mode == "proximal" else entry.constraint
             raise ValueError(
-                f"{entry.path}: {term} needs the optimizer's effective step, which is not known for "
+                f"{entry.path}: {term} needs the optimizer's effective step size, which is not known for "
                 f"{type(self.optimizer).__name__}. Give taut.optimizers.Optax(tx, step_size=...), use one of sgd, adam, "
                 f'adamw, rmsprop, adagrad, or compile(..., terms="keras").'
             )
@@ -420,7 +421,7 @@ class Sequential:
         loss: losses.Loss,
         programs: Programs,
     ) -> tuple[Program, Numbers]:
-        """What is compiled, and the numbers that it takes as arguments; ``programs`` is kept by the caller."""
+        """The compiled program, and the numbers that it takes as arguments; the caller keeps ``programs``."""
         last = self.layers[-1]
         fused = (
             loss.fused_with is not None
@@ -457,27 +458,28 @@ class Sequential:
 
         Args:
             x: (rows, ...) numbers: numpy, JAX, PyTorch, lists, pandas or polars.
-            y: one label a row, as the loss takes them.
-            batch_size: rows a step, 32 by default; the last batch of an epoch may be smaller and is trained too. More than
-                there are rows means all of them, as in Keras.
+            y: one label per row, in the form that the loss expects.
+            batch_size: rows per step, 32 by default. The last batch of an epoch may be smaller and is also used. A
+                batch size above the number of rows means all rows, as in Keras.
             epochs: passes over the data.
-            verbose: 0 silent, 1 a progress bar, 2 one line an epoch, "auto" a bar on a terminal and lines elsewhere.
-            validation_split: the fraction of the *last* rows that is held out.
-            validation_data: (x, y) or (x, y, sample_weight), measured after each epoch.
-            shuffle: whether each epoch visits the rows in a new order.
+            verbose: 0 silent, 1 a progress bar, 2 one line per epoch; "auto" is a bar on a terminal and lines
+                otherwise.
+            validation_split: the fraction of rows, taken from the end, that is held out for validation.
+            validation_data: (x, y) or (x, y, sample_weight), evaluated after each epoch.
+            shuffle: whether the rows are shuffled before each epoch.
             class_weight: {class number: weight}, or "balanced" (rows / (classes × rows of the class)).
             sample_weight: one weight ≥ 0 a row.
-            initial_epoch: the number of the first epoch, for training that goes on.
-            settle: full-batch proximal-gradient steps at the end. Minibatches are noisy, so no method identifies
+            initial_epoch: the number of the first epoch, to continue training.
+            settle: number of full-batch proximal gradient steps at the end. With noisy minibatches no method identifies
                 exactly which weights are zero; a few dozen of these steps do.
 
         Returns:
             A History with ``loss``, ``data_loss``, ``penalty``, the metrics, and their ``val_`` twins.
 
         Raises:
-            ValueError: shapes or labels that do not fit, NaN or infinity in the data, an empty table. Nothing of the
-                model has changed then.
-            NonFiniteError: a loss or a weight stopped being finite; the last good weights stay.
+            ValueError: shapes or labels that do not fit, NaN or infinity in the data, an empty table. The model is not
+                changed then.
+            NonFiniteError: a loss or a weight stopped being finite; the model keeps its last finite weights.
         """
         loss = self._need_compiled()
         epochs, initial_epoch, settle = (
@@ -494,7 +496,7 @@ class Sequential:
             validation = self._data(*_unpack(validation_data), prefix="validation_data ", row_shape=rows.shape[1:])
         elif validation_split:
             kept = adapt.split_off(validation_split, len(rows))
-            # Keras does not weight the held-out rows by class, but does by sample.
+            # Keras does not apply class weights to held-out rows, but does apply sample weights.
             held = None if sample_weight is None else adapt.row_weights(sample_weight, len(rows))[kept:]  # type: ignore[index]
             validation = Data(rows[kept:], targets[kept:], held)
             rows, targets, weight = rows[:kept], targets[:kept], None if weight is None else weight[:kept]
@@ -540,10 +542,10 @@ class Sequential:
         class_weight: Mapping[int, float] | str | None = None,
         validation_data: Any = None,
     ) -> Job:
-        """A training run that has not begun: checked data, the compiled program's arguments, a fresh optimizer state.
+        """A training run before its first step: checked data, arguments of the program, a new optimizer state.
 
-        For programs that train many copies of this model at once (taut.paths); the model itself is not changed, but for
-        being built where it was not. A ``batch_size`` of None takes all rows.
+        For programs that train many copies of this model at once (taut.paths). The model is built if necessary and
+        otherwise not changed. A ``batch_size`` of None means all rows.
         """
         self._need_compiled()
         checked = self._data(x, y, sample_weight)
@@ -560,13 +562,13 @@ class Sequential:
         return dataclasses.replace(job, validation=held)
 
     def _weighted(self, data: Data, class_weight: Mapping[int, float] | str) -> Data:
-        """``data``, each row's weight times its class's."""
+        """``data``, with the weight of each row multiplied by the weight of its class."""
         sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
         by_class = adapt.class_weights(class_weight, data.y, self._output(data.x)[-1] if sparse else None)
         return data._replace(weight=by_class if data.weight is None else data.weight * by_class)
 
     def _job(self, loss: losses.Loss, data: Data, batch: int, fresh: bool = False) -> Job:
-        """What the compiled program is given, from the model's present weights and optimizer state."""
+        """The arguments of the compiled program, from the model's current weights and optimizer state."""
         assert self.optimizer is not None
         structure, params, rest = self._split()
         plan = self._bind(structure, params, self.terms)
@@ -588,7 +590,7 @@ class Sequential:
 
     @property
     def _first(self) -> int:
-        """The number of the first layer that is not an Input."""
+        """The index of the first layer that is not an Input."""
         return next((i for i, layer in enumerate(self.layers) if type(layer).__name__ != "Input"), 0)
 
     @property
@@ -608,7 +610,7 @@ class Sequential:
         )
 
     def _output(self, rows: np.ndarray) -> Shape:
-        """The shape of one row of output, also of a model that is not built yet."""
+        """The shape of one row of output, also for a model that is not built yet."""
         return self.output_shape or network.output_shape(self.layers, self._names, rows.shape[1:])
 
     def _data(
@@ -621,7 +623,7 @@ class Sequential:
         return Data(rows, targets, weight)
 
     def _placed(self, data: Data, other: Data | None = None) -> tuple[losses.Loss, Data, Data | None]:
-        """The data on the device, with the cheapest labels that the loss and the metrics can do with."""
+        """The data on the device, with the smallest form of the labels that loss and metrics accept."""
         loss = self._need_compiled()
         if all(m.any_labels for m in self._metrics()):
             low, low_other = loss.lowered(data.y), None if other is None else loss.lowered(other.y)
@@ -632,7 +634,7 @@ class Sequential:
         return loss, jax.device_put(data), jax.device_put(other)
 
     def _measure(self, program: Program, numbers: Numbers, params: Any, rest: Any, data: Data, batch: int) -> Totals:
-        # The size of a slice shows in activity penalties only, where it is the user's batch.
+        # The size of a slice only matters for activity penalties, where it is the user's batch size.
         size = min(batch if program.watched else EVALUATION_ROWS, len(data.x))
         totals = Totals(tuple(m.name for m in program.metrics))
         for start in range(0, len(data.x), size):
@@ -650,11 +652,11 @@ class Sequential:
         sample_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """Loss (all penalties included, as Keras) and metrics on rows ``x`` with labels ``y``.
+        """Loss (including all penalties, as in Keras) and metrics on rows ``x`` with labels ``y``.
 
         Returns:
-            The loss, or [loss, metrics ...] where there are metrics, or with ``return_dict`` a dict that also has
-            ``data_loss`` and ``penalty``.
+            The loss, or a list [loss, metric, ...] if there are metrics. With ``return_dict``, a dict that also
+            contains ``data_loss`` and ``penalty``.
         """
         self._need_compiled()
         self._need_built()
@@ -683,7 +685,7 @@ class Sequential:
         parts = []
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            # Rounded up to a power of two, so that any number of rows is served by a few programs.
+            # Rounded up to a power of two, so that a few programs are enough for any number of rows.
             padded = np.zeros((1 << (len(part) - 1).bit_length(), *part.shape[1:]), part.dtype)
             padded[: len(part)] = part
             parts.append(np.asarray(engine.predict(forward, params, rest, jax.device_put(padded)))[: len(part)])
@@ -692,7 +694,7 @@ class Sequential:
     def __call__(self, x: Any) -> jax.Array:
         """The output for a batch ``x`` as a JAX array, in inference mode.
 
-        Not compiled where a layer runs a user's own code, which is then read as it is now, as in Keras.
+        It is not compiled if a layer runs a user's own code, which then runs with its current values, as in Keras.
         """
         refuse_symbols("a Sequential", x)
         self._need_built()
@@ -721,10 +723,11 @@ class Sequential:
         return [np.array(w) for w in self.params.values()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Put weights in, in the order of ``get_weights``; they are projected onto their constraints.
+        """Set the weights, in the order of ``get_weights``, and project them onto their constraints.
 
         Raises:
-            ValueError: another number of arrays, another shape (naming the parameter), or a value that is not finite.
+            ValueError: a wrong number of arrays, a wrong shape (the message names the parameter), or a value that is
+                not finite.
                 The model keeps the weights it had.
         """
         self._need_built()
@@ -743,7 +746,7 @@ class Sequential:
         network.write(self.layers, structure, self._feasible(structure, new))
 
     def count_params(self) -> int:
-        """How many numbers the parameters hold."""
+        """The total number of weights."""
         return sum(w.size for w in self.params.values())
 
     @_keras_words.checked
@@ -764,29 +767,29 @@ class Sequential:
                 the file; a name of another format, such as ``.onnx``, is refused.
 
         Raises:
-            TypeError, ValueError: something that a file cannot hold (a user's own function, NaN weights, metadata that is
-                not plain JSON), or a name of another format. Nothing is written.
-            OSError: the file cannot be written; what was there before is unchanged.
+            TypeError, ValueError: something that a file cannot store (a user's own function, NaN weights, metadata that
+                is not plain JSON), or a name of another format. Nothing is written.
+            OSError: the file cannot be written; an existing file is not changed.
         """
         from taut.model.saving import save
 
         save(self, path)
 
     def export(self, path: Any) -> None:
-        """Write the model to an ONNX file, which other programs run: "x" (rows, ...) → "y" (rows, ...), float32.
+        """Write the model to an ONNX file, for use in other programs: "x" (rows, ...) → "y" (rows, ...), float32.
 
-        ``metadata`` (column names, classes) goes along. Export ``taut.compact(model)`` for the smaller one.
+        ``metadata`` (column names, classes) is included. For a smaller file export ``taut.compact(model)``.
 
         Raises:
             ModuleNotFoundError: onnx is not installed.
-            ValueError: a layer or an activation that has no form in ONNX here, by name.
+            ValueError: a layer or an activation that cannot be exported; the message names it.
         """
         from taut.model.onnx import export
 
         export(self, path)
 
     def to_sparse(self) -> SparseModel:
-        """The model for prediction on the CPU with its zeros left out: SciPy's sparse matrices where they are faster."""
+        """The model for prediction on the CPU, with SciPy's sparse matrices where they are faster."""
         from taut.model.sparse import SparseModel
 
         return SparseModel(self)
@@ -800,27 +803,28 @@ class Sequential:
         image: tuple[int, int] | None = None,
         title: str | None = None,
     ) -> None:
-        """Write what the terms did to one HTML file that needs nothing else: no network, no other file.
+        """Write a report about the effect of the terms to one HTML file, which needs no network and no other file.
 
-        Terms, active constraints, what each input contributes, weights, kernels as images, training curves.
+        It shows terms, active constraints, the contribution of each input, weights, kernels as images, and training
+        curves.
 
         Args:
             path: the file, such as "report.html".
-            x: rows of data; the inputs' contributions are then what they do to the first layer, in its units.
-            feature_names: one name an input.
-            image: (height, width), if the inputs are the pixels of an image.
+            x: rows of data; the contributions of the inputs are then measured at the first layer, in its units.
+            feature_names: one name per input.
+            image: (height, width), if the inputs are pixels of an image.
             title: the heading.
 
         Raises:
             ModuleNotFoundError: plotly is not installed.
-            ValueError: names, rows or an image that do not fit the inputs.
+            ValueError: names, rows or an image size that do not fit the inputs.
         """
         self._need_built()
         _reports.writer("model")(self, path, x=x, feature_names=feature_names, image=image, title=title)
 
 
 def _ready(trainer: Trainer) -> dict[str, jax.Array]:
-    """The weights to use: the projected averages where the optimizer keeps them."""
+    """The weights to use: the projected averages, if the optimizer keeps averages."""
     carry, job = trainer.carry, trainer.job
     if not job.optimizer.use_ema:
         return carry.params

@@ -1,11 +1,12 @@
-"""Settling: a few full-batch proximal-gradient steps that end a training run.
+"""Settling: a few full-batch proximal gradient steps at the end of a training run.
 
-With noisy minibatches no proximal method identifies exactly which weights are zero (a weight at zero is knocked off it
-by the noise of one batch); without noise, proximal gradient does so after finitely many steps. Each step is
+With noisy minibatches no proximal method identifies exactly which weights are zero (the noise of one batch makes a zero
+weight non-zero again); without noise, proximal gradient does so after finitely many steps. Each step is
 
     z = prox_s(w − s·∇f(w)),    accepted when f(z) ≤ f(w) + ⟨∇f(w), z − w⟩ + ‖z − w‖²/(2s),
 
-with s halved until it is, and tried a quarter larger in the next step. f is the data loss over all rows with the
+where s is halved until the condition holds, and increased by a quarter for the next step. f is the data loss over all
+rows with the
 smooth penalties, in inference mode.
 
 Reference: Beck & Teboulle, A Fast Iterative Shrinkage-Thresholding Algorithm (2009), §3, backtracking. Finite
@@ -80,7 +81,8 @@ def _settle(
         def refused(state: tuple[Array, Any, Array]) -> Array:
             s, z, tries = state
             d = {p: z[p] - w[p] for p in w}
-            # Differences of losses carry float32's rounding; without the last term no step is accepted at the optimum.
+            # Differences of losses contain float32's rounding errors; without the last term no step is accepted at
+            # the optimum.
             bound = f + _dot(g, d) + _dot(d, d) / (2 * s) + 1e-7 * jnp.abs(f)
             return ~(smooth(z) <= bound) & (tries < HALVINGS)
 
@@ -103,7 +105,8 @@ def settle(
     """``steps`` proximal-gradient steps over all rows.
 
     Returns:
-        The parameters, and what was done: steps, the objective before and after, exact zeros before and after.
+        The parameters, and a record: the number of steps, and the objective and the number of exact zeros before and
+        after.
     """
     zeros = sum(int((w == 0).sum()) for w in params.values())
     new, before, after, size = _settle(program, numbers, dict(params), frozen, rest, data, steps)

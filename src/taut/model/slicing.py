@@ -1,7 +1,7 @@
-"""Terms of a parameter that becomes smaller: what they say of each entry is sliced along, or they are refused by name.
+"""Terms of a parameter that becomes smaller: arrays of the term are sliced too, or an error names the term.
 
-What is left must mean the same to the weights that stay: the penalty of the smaller array is that of the larger one with
-zeros where entries went, which `same_penalty` holds each term to.
+The term must mean the same for the weights that stay: the penalty of the smaller array must equal that of the larger
+one with zeros at the removed entries. `same_penalty` checks this.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["TermRefused", "same_penalty", "slice_activity", "slice_term"]
 Kept = tuple[np.ndarray, ...]  # by axis, the indices that stay
 FanIn = tuple[int, ...] | None
 
-# What these say hangs on where an entry is among its neighbours, or on how many there are.
+# Their meaning depends on the position of an entry among its neighbours, or on the number of entries.
 _BY_PLACE = {
     "TotalVariation": "the differences of neighbouring weights",
     "SquaredDifferences": "the differences of neighbouring weights",
@@ -35,13 +35,14 @@ _BY_PLACE = {
 
 
 class TermRefused(ValueError):
-    """A term that cannot follow when its parameter becomes smaller."""
+    """A term that cannot be applied when its parameter becomes smaller."""
 
 
 def _refuse(where: str, term: Any, why: str) -> TermRefused:
     return TermRefused(
-        f"compact: {where}: {errors.shown(term)} cannot follow to fewer weights: it is about {why}. Take it away first, "
-        f"model.attach({{{where!r}: None}}), or leave all terms behind with compact(model, training=False)."
+        f"compact: {where}: {errors.shown(term)} cannot be applied to fewer weights: it is about {why}. Remove it "
+        "first, "
+        f"model.attach({{{where!r}: None}}), or leave out all terms with compact(model, training=False)."
     )
 
 
@@ -49,7 +50,7 @@ def slice_term(term: Any, where: str, shape: tuple[int, ...], kept: Kept, fan_in
     """``term``, as it acts on the entries ``kept`` of a parameter of ``shape``.
 
     Raises:
-        TermRefused: a term whose meaning changes with the number or the neighbourhood of entries.
+        TermRefused: a term whose meaning depends on the number or the neighbours of entries.
     """
     new = tuple(len(k) for k in kept)
     if term is None or new == shape:
@@ -81,7 +82,7 @@ def slice_term(term: Any, where: str, shape: tuple[int, ...], kept: Kept, fan_in
 def _slice_array(
     term: Any, field: str, value: np.ndarray, where: str, shape: tuple[int, ...], kept: Kept, fan_in: FanIn
 ) -> np.ndarray:
-    """An array that broadcasts to a parameter, cut along the axes in which it has a value an entry."""
+    """An array that broadcasts to a parameter, sliced along the axes in which it has one value per entry."""
     if type(term).__name__ == "HalfSpace" and field == "a" and value.ndim != len(shape):
         axes = resolve(term.axis, fan_in, shape)  # the shape of one unit's incoming weights
         return value[np.ix_(*(kept[a] for a in axes))]
@@ -95,7 +96,7 @@ def _slice_array(
 
 
 def _grouped(term: Any, where: str, shape: tuple[int, ...], kept: Kept, fan_in: FanIn) -> dict[str, Any]:
-    """The fields of a term on groups that change with the number of entries in a group."""
+    """The fields of a term on groups that depend on the number of entries in a group."""
     if not hasattr(term, "by"):
         return {}
     new = tuple(len(k) for k in kept)
@@ -144,7 +145,7 @@ def _renumbered(by: str, groups: Any, shape: tuple[int, ...], kept: Kept, fan_in
 
 
 def slice_activity(term: Any, where: str, units: int, kept: np.ndarray) -> Any:
-    """An activity regularizer of a layer of which the units ``kept`` stay."""
+    """The activity regularizer of a layer that keeps the units ``kept``."""
     if term is None or len(kept) == units:
         return term
     plain = term.term if isinstance(term, regularizers.Acting) else term
@@ -155,7 +156,7 @@ def slice_activity(term: Any, where: str, units: int, kept: np.ndarray) -> Any:
 
 
 def same_penalty(term: Any, sliced: Any, where: str, w: np.ndarray, kept: Kept, fan_in: FanIn) -> None:
-    """Hold a sliced regularizer to its meaning: the same penalty as before on ``w`` with zeros where entries went.
+    """Check that a sliced regularizer gives the same penalty as before on ``w`` with zeros at the removed entries.
 
     Raises:
         TermRefused: it is another penalty.
@@ -164,7 +165,7 @@ def same_penalty(term: Any, sliced: Any, where: str, w: np.ndarray, kept: Kept, 
         term, sliced = term.term, sliced.term
     if not isinstance(term, regularizers.Regularizer) or isinstance(term, constraints.Constraint):
         return
-    if term.separable:  # entry by entry: the others are none of its business
+    if term.separable:  # entry by entry: it does not depend on the others
         return
     if isinstance(term, _regularizer.Plain):
         w = w.astype(np.float32)
@@ -173,4 +174,6 @@ def same_penalty(term: Any, sliced: Any, where: str, w: np.ndarray, kept: Kept, 
     zeroed[inside] = w[inside]
     old, new = float(term(zeroed, fan_in=fan_in)), float(sliced(w[inside], fan_in=fan_in))
     if not math.isclose(old, new, rel_tol=1e-5, abs_tol=1e-9):
-        raise _refuse(where, term, f"all weights together: of those that stay it would make {new:.6g} of {old:.6g}")
+        raise _refuse(
+            where, term, f"all weights together: for the weights that stay the penalty would be {new:.6g} of {old:.6g}"
+        )

@@ -19,7 +19,8 @@ def summary(model: Sequential) -> str:
         rows = [(n, type(layer).__name__, "not built", "?") for n, layer in zip(names, model.layers, strict=True)]
         return (
             _table(model.name, rows)
-            + "\nNot built yet: the shape of the input is unknown. Give the first layer input_shape=(n,), or call build or fit."
+            + "\nNot built yet, because the shape of the input is unknown. Give the first layer input_shape=(n,), "
+            "or call build or fit."
         )
     params = model.params
     rows = []

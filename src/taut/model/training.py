@@ -1,4 +1,4 @@
-"""One ``fit``: epochs in chunks, watched for values that stop being finite, the last good weights always kept."""
+"""One ``fit``: epochs in chunks, checked for values that stop being finite; the last finite weights are always kept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST_CHUNK = 256  # steps before the time of a step is known
 
 
 def epoch_order(rows: int, seed: int, epoch: int, shuffle: bool) -> np.ndarray:
-    """The order in which an epoch visits its rows, int32; numpy's generator on [seed, epoch]."""
+    """The order of the rows in an epoch, int32; from numpy's generator with seed [seed, epoch]."""
     order = np.arange(rows, dtype=np.int32)
     if shuffle:
         np.random.default_rng([seed, epoch]).shuffle(order)
@@ -35,7 +35,7 @@ def epoch_order(rows: int, seed: int, epoch: int, shuffle: bool) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything one training run hands to the compiled program, checked and on the device."""
+    """All arguments of the compiled program for one training run, checked and on the device."""
 
     program: Program
     numbers: Numbers
@@ -55,16 +55,16 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Batches in one epoch, the smaller last one included."""
+        """The number of batches in one epoch, including a smaller last one."""
         return -(-self.rows // self.batch)
 
     @property
     def patience(self) -> int:
-        """Optimizer steps in one pass over the data."""
+        """The number of optimizer steps in one pass over the data."""
         return -(-self.steps // (self.optimizer.gradient_accumulation_steps or 1))
 
     def order(self, seed: int, epoch: int, shuffle: bool) -> Order:
-        """The batches of an epoch, in numpy: a call takes them to the device in a tenth of ``device_put``'s time."""
+        """The batches of an epoch, in numpy: a call copies them to the device ten times faster than ``device_put``."""
         rows = epoch_order(self.rows, seed, epoch, shuffle)
         whole = self.rows // self.batch * self.batch
         last = rows[None, whole:] if whole < self.rows else None
@@ -85,7 +85,7 @@ class Stretch(NamedTuple):
 class Trainer:
     """Runs a job over epochs.
 
-    ``carry`` is always a state from which training can go on: it is replaced only by one whose values are finite.
+    ``carry`` is always a state from which training can continue: it is replaced only by a state with finite values.
     """
 
     job: Job
@@ -115,7 +115,7 @@ class Trainer:
         return self._next[1]
 
     def epoch(self, number: int, last: int, progress: Progress) -> dict[str, float]:
-        """Train epoch ``number`` (``last`` is the number of the last one); returns its means."""
+        """Train epoch ``number`` (``last`` is the number of the last one); returns the mean of each value."""
         order, done = self._order(number), 0
         totals = Totals(tuple(m.name for m in self.job.program.metrics))
         self._sums = np.zeros(len(totals.sums), np.float32)
@@ -135,10 +135,10 @@ class Trainer:
         return totals.values()
 
     def run_ahead(self, epochs: range, progress: Progress, done: Callable[[int, dict[str, float]], None]) -> None:
-        """Train short epochs, each begun before the results of the one before it are read.
+        """Train short epochs; each is started before the results of the one before it are read.
 
-        Between two epochs the device would otherwise wait for the host: a tenth of the time of a small network. What
-        was begun on values that turn out not to be finite is dropped.
+        Otherwise the device would wait for the host between two epochs, a tenth of the time of a small network. Epochs
+        that were started from values that are not finite are discarded.
         """
         pending: tuple[int, Order, Carry, Carry, jax.Array] | None = None
         self._sums = np.zeros(2 + len(self.job.program.metrics), np.float32)  # each epoch is one run
@@ -160,16 +160,16 @@ class Trainer:
 
     @property
     def short(self) -> bool:
-        """Whether an epoch is known to take no longer than one chunk."""
+        """Whether an epoch is known to take at most as long as one chunk."""
         return self.job.program in _paces(self.job) and self.job.steps <= _chunk(self.job)
 
     # --- values that stop being finite --------------------------------------------------------------------------------
 
     def _accept(self, run: Stretch, after: Carry, sums: np.ndarray, finite: np.ndarray) -> None:
-        """Go on from ``after``, where ``run`` led.
+        """Continue from ``after``, the state after ``run``.
 
         Raises:
-            NonFiniteError: it led to values that are not finite.
+            NonFiniteError: ``after`` contains values that are not finite.
         """
         if not _good(sums, finite):
             self._fail(run)
@@ -184,8 +184,8 @@ class Trainer:
         return float(sums[0] + sums[1])  # with the epoch so far, which is finite
 
     def _fail(self, run: Stretch) -> None:
-        # Once a sum or a weight is not finite it stays so: the first bad step is found by bisection from the stretch's
-        # start, with the same program.
+        # A sum or a weight that is not finite stays so. The first bad step is found by bisection from the start of
+        # the stretch, with the same program.
         good, bad = run.start, run.stop
         while bad - good > 1:
             middle = (good + bad) // 2
@@ -207,8 +207,9 @@ class Trainer:
         raise NonFiniteError(message, run.epoch + 1, good + 1, names)
 
     def _step_back(self, run: Stretch) -> str | None:
-        """Where the last step of ``run`` led to weights whose loss is not finite on its own batch either, go back to those
-        before it; returns what is kept then, in words."""
+        """If the last step of ``run`` gave weights whose loss is not finite on the same batch either, go back to the
+        weights before it. Returns a sentence that says which weights are kept.
+        """
         last = run.stop - 1
         if np.isfinite(self._loss(self.carry, run.order, last)):
             return None
@@ -222,7 +223,7 @@ class Trainer:
         return advice(job.plan, {**job.frozen, **job.carry.params}, batch, job.program.loss, at_once)
 
     def confirm(self) -> None:
-        """See that the loss is still finite after the very last step, which no later one measures.
+        """Check that the loss is finite after the very last step, since no later step computes it.
 
         Raises:
             NonFiniteError: it is not.
@@ -236,7 +237,7 @@ class Trainer:
             raise NonFiniteError(f"{message}{kept} {cause}", run.epoch + 1, run.stop, ())
 
 
-_pace: dict[Program, float] = {}  # seconds a step, by program; what a fit learns serves the next
+_pace: dict[Program, float] = {}  # seconds per step, by program; what a fit learns serves the next
 
 
 def _paces(job: Job) -> dict[Program, float]:
@@ -244,7 +245,7 @@ def _paces(job: Job) -> dict[Program, float]:
 
 
 def _chunk(job: Job) -> int:
-    """Steps that take about half a second."""
+    """The number of steps that take about half a second."""
     pace = _paces(job).get(job.program)
     return FIRST_CHUNK if pace is None else max(1, int(CHUNK_SECONDS / pace))
 

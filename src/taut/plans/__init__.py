@@ -1,6 +1,6 @@
-"""Which term acts on which array, over which axes and how: rules, binding, modes, refusals and the audit.
+"""Which term acts on which array, over which axes and how: rules, binding, modes, error messages and the audit.
 
-Nothing here loads JAX or PyTorch: the plan is arithmetic on whatever arrays it is handed, and serves every front end.
+Nothing here loads JAX or PyTorch: the plan works on the arrays that it is given, from any library.
 """
 
 from taut.plans.binding import bind

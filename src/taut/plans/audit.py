@@ -19,7 +19,7 @@ HOW = {
 
 
 def rows(acting: Sequence[Entry], activities: Sequence[Activity]) -> list[tuple[str, ...]]:
-    """The names of the columns, then a row a parameter, unit or activity."""
+    """The names of the columns, then a row per parameter, unit or activity."""
     table: list[tuple[str, ...]] = [COLUMNS]
     for e in acting:
         table.append(

@@ -1,6 +1,6 @@
-"""Binding: settle the mode of every term and check that each can act where it was put.
+"""Binding: choose the mode of every term and check that each can act on its parameter.
 
-What is found of a kind (terms, shape, axes) is remembered: a model of a thousand parameters has few kinds.
+The result for each kind (terms, shape, axes) is cached: a model with a thousand parameters has few kinds.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ def bind(
     *,
     rule: str = "exact",
 ) -> Plan:
-    """Settle the mode of every term and check that each can act where it was put.
+    """Choose the mode of every term and check that each can act on its parameter.
 
     Args:
-        parameters: entries whose ``regularizer`` may still be an ``Acting`` and whose mode is open.
+        parameters: entries whose ``regularizer`` may still be an ``Acting`` and whose mode is not chosen yet.
         activities: (layer name, regularizer) pairs.
-        rule: "exact", or "keras" for every regularizer by gradient and every projection Euclidean.
+        rule: "exact", or "keras", in which every regularizer is differentiated with the loss and every projection is
+            Euclidean.
 
     Raises:
-        ValueError: a mode the term does not have, a pair of terms with no known joint step, a term that needs an axis
-            on a parameter without a declared layout, a shape that does not fit. Each names the parameter.
+        ValueError: a mode that the term does not have, a pair of terms without a known joint step, a term that needs an
+            axis on a parameter without a declared layout, or a shape that does not fit. The message names the
+            parameter.
     """
     if rule not in RULES:
         raise ValueError(f'terms={rule!r}: expected "exact" or "keras".')
@@ -81,11 +83,11 @@ def _remembered(entry: Entry, rule: str) -> Found:
 
 
 class _Unknowable(Exception):
-    """What a term does may change while it stays the same object: the code of a user, an array of another library."""
+    """The effect of a term may change while the object stays the same: user's code, or another library's array."""
 
 
 def _key(value: Any) -> Any:
-    """What a term is, by value."""
+    """A key for a term, by value."""
     if isinstance(value, _term.Term):
         if not type(value).__module__.startswith("taut.") or hasattr(value, "function"):
             raise _Unknowable
@@ -134,7 +136,7 @@ def _found(entry: Entry, rule: str, *, ours: bool) -> Found:
 
 
 def _beyond(term: Any) -> str | None:
-    """Why a number of the term's is none in the precision that models are trained in."""
+    """Why a number of the term cannot be represented in the precision that models are trained in."""
     try:
         _meeting.refuse_beyond(term, np.dtype(np.float32))
     except ValueError as error:
@@ -160,7 +162,7 @@ def _mode(term: Regularizer | Acting, rule: str) -> tuple[Regularizer, str, str 
 
 
 def _needs_layout(term: Any) -> bool:
-    """Whether the term, or one inside it, has an ``axis`` (or ``by``) left to the layout."""
+    """Whether the term, or one inside it, has an ``axis`` (or ``by``) that the layout decides."""
     if dataclasses.is_dataclass(term) and not isinstance(term, type):
         fields = {f.name: getattr(term, f.name) for f in dataclasses.fields(term)}
         if ("axis" in fields and fields["axis"] is None) or "by" in fields:
@@ -200,7 +202,7 @@ def _refuse_clashes(plan: Plan) -> None:
     for unit in plan.units:
         for e in (stepping[path] for path in unit.paths if unit.steps and path in stepping):
             raise ValueError(
-                f"{unit.path} and {e.path}: {show_terms(unit)} and {show_terms(e)} act on the same weights by steps "
-                f"of their own, and one after the other is wrong in general. Give all of them to the unit, or let "
+                f"{unit.path} and {e.path}: {show_terms(unit)} and {show_terms(e)} act on the same weights in separate "
+                f"steps, and applying one after the other is wrong in general. Give all of them to the unit, or let "
                 f'the penalty of {e.path} act by gradient, term.acting("gradient").'
             )

@@ -1,7 +1,7 @@
-"""One array and what acts on it.
+"""One array and the terms that act on it.
 
-An :class:`Entry` knows its terms, its axes and the way they act; the function that its step comes down to is found
-when it is first needed and kept.
+An :class:`Entry` stores its terms, its axes and how the terms act. The function for its step is chosen when it is first
+needed, and then kept.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["Activity", "Entry"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One parameter and what acts on it.
+    """One parameter and the terms that act on it.
 
-    ``mode`` is "gradient", "proximal" or "decoupled", and None without a regularizer. ``fan_in`` is None where no
-    layout is declared; terms that need it were refused when the plan was bound. ``scaled`` says that the step is taken
+    ``mode`` is "gradient", "proximal" or "decoupled", and None without a regularizer. ``fan_in`` is None if no layout
+    is declared; binding the plan raises an error for terms that need it. ``scaled`` says that the step is taken
     in the optimizer's own scaling, so that its step size is needed and not only the new weights.
 
     An entry with ``parts`` stands for the units of a layer, kernel and bias as one array (``units.join``); its path
@@ -48,11 +48,11 @@ class Entry:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The parameters that the terms act on."""
+        """The paths of the parameters that the terms act on."""
         return tuple(p.path for p in self.parts) or (self.path,)
 
     def weight(self, values: Mapping[str, Any]) -> Any:
-        """This entry's array out of a dict by path: of weights, or of anything shaped like them."""
+        """This entry's array from a dict by path: of weights, or of anything with the same shapes."""
         return units.join(self.parts, values) if self.parts else values[self.path]
 
     def put(self, values: dict[str, Any], w: Any) -> None:
@@ -79,13 +79,14 @@ class Entry:
 
     @property
     def steps(self) -> bool:
-        """Whether something follows the optimizer's step here: a proximal step, a projection, or both."""
+        """Whether a proximal step, a projection, or both follow the optimizer's step."""
         return self.mode == "proximal" or self.constraint is not None
 
     @property
     def one_step_size(self) -> bool:
-        """Whether a term here has no exact method with a step size for each entry (a spectral ball, SLOPE): then the
-        whole parameter takes one, the smallest of its entries'."""
+        """Whether a term has no exact method with a step size for each weight (a spectral ball, SLOPE). Then the whole
+        parameter uses one step size, the smallest of its weights.
+        """
         by_entry = self.mode != "proximal" or getattr(self.regularizer, "metric", "entry") == "entry"
         return self.scaled and not (by_entry and (self.constraint is None or self.constraint.metric))
 
@@ -95,7 +96,7 @@ class Entry:
         return self.regularizer(w, fan_in=self.fan_in)
 
     def slope(self, w: Array) -> Array:
-        """∇R(w), of the penalties that decay by themselves."""
+        """∇R(w), for penalties that act as weight decay."""
         term: Any = self.regularizer
         return term.slope(w)
 
@@ -103,7 +104,7 @@ class Entry:
         """The proximal step and the projection of one parameter, solved jointly.
 
         Args:
-            w: its weights after the optimizer's step; that they hold no NaN is not looked for here.
+            w: its weights after the optimizer's step; they are not checked for NaN here.
             step_size: the optimizer's, a number or shaped like ``w``; not used if the entry is not ``scaled``.
         """
         return self._step(w, step_size if self.scaled else None) if self.steps else w
@@ -124,7 +125,7 @@ class Entry:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # without the functions that were found
 
     def violation(self, w: Array) -> float:
-        """How far ``w`` is outside the constraint; 0.0 if it is feasible or nothing constrains it."""
+        """How far ``w`` is outside the constraint; 0.0 if it is feasible or has no constraint."""
         return 0.0 if self.constraint is None else float(constant(self.constraint.violation(w, fan_in=self.fan_in)))
 
 

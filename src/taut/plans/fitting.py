@@ -1,7 +1,7 @@
 """Whether a term fits an array of some shape, found before training by running it once.
 
-On zeros of numpy's, which takes a tenth of a millisecond; or, for large arrays and for the code of users, which may be
-written for JAX alone, on JAX's arrays without values, where JAX is loaded.
+It runs on numpy zeros, which takes a tenth of a millisecond. For large arrays, and for users' code, which may work in
+JAX only, it runs on abstract JAX arrays if JAX is loaded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGE = 1 << 16  # entries, from which on a run on values takes longer than a tr
 def why_misfit(what: str, call: Callable[[Any], Any], shape: tuple[int, ...], *, ours: bool) -> str | None:
     """None if ``call`` runs on a float32 array of ``shape``; otherwise a sentence about ``what``.
 
-    ``ours`` says that it runs no code but taut's own.
+    ``ours`` says that it runs taut's code only.
     """
     jax: Any = sys.modules.get("jax")
     try:
@@ -39,11 +39,13 @@ def why_misfit(what: str, call: Callable[[Any], Any], shape: tuple[int, ...], *,
 
 
 TRIED = 4096
-"""Weights up to which constraints are tried together when a plan is bound; larger ones are met when a model is built."""
+"""The number of weights up to which constraints are tested together when a plan is bound; larger arrays are tested when
+a model is built.
+"""
 
 
 def why_contradictory(entry: Entry) -> str | None:
-    """Why the constraints of a parameter cannot all hold, which a step in numpy tells and a compiled one cannot."""
+    """Why the constraints of a parameter cannot all hold; tested in numpy, since compiled code cannot raise errors."""
     if not isinstance(entry.constraint, Intersection) or math.prod(entry.shape) > TRIED:
         return None
     w = np.random.default_rng(0).normal(size=entry.shape).astype(np.float32)

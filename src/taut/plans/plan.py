@@ -1,8 +1,8 @@
 """The plan of a model: which term acts on which parameter, over which axes, in which mode.
 
-A :class:`Plan` is made once a model's parameters are known (`taut.plans.bind`). JAX takes it as a pytree whose leaves
-are the terms' numbers (strengths, bounds), so a compiled program takes it as an argument and a new strength costs no
-compilation; paths, shapes, axes and modes are its static structure. Printed, it is the audit of a model.
+A :class:`Plan` is made once a model's parameters are known (`taut.plans.bind`). It is a JAX pytree whose leaves are the
+terms' numbers (strengths, bounds), so it can be an argument of a compiled program and a new strength costs no
+compilation. Paths, shapes, axes and modes are its static structure. ``print`` shows it as the audit of a model.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ MODES = ("gradient", "proximal", "decoupled")
 
 @dataclass(frozen=True)
 class Plan:
-    """Every (parameter, role, fan-in, terms, mode) of one model, with the maps over its whole parameter tree.
+    """Every (parameter, role, fan-in, terms, mode) of one model, with functions for the whole parameter tree.
 
-    ``params`` below is a dict from path to array, of numpy, JAX or PyTorch. ``str(plan)`` is the audit. ``entries`` has
+    In the methods, ``params`` is a dict from path to array (numpy, JAX or PyTorch). ``str(plan)`` is the audit.
+    ``entries`` has
     one entry a parameter; ``units`` one for each layer whose kernel and bias are taken together.
     """
 
@@ -40,10 +41,10 @@ class Plan:
     # --- values -----------------------------------------------------------------------------------------------------
 
     def penalty(self, params: Params, *, modes: Sequence[str] = MODES) -> Array:
-        """The sum of the penalties acting in ``modes``, in full, to be added to the loss.
+        """The sum of the penalties that act in ``modes``, to be added to the loss.
 
-        Only terms that act by gradient have a gradient here: the others act by a step of their own, and would act twice.
-        So ``loss + plan.penalty(params)`` is right whatever the modes are.
+        Only terms in mode "gradient" have a gradient here, since the others act through a separate step and would act
+        twice. So ``loss + plan.penalty(params)`` is right for any mode.
         """
         return _total(
             params.values(),
@@ -55,14 +56,15 @@ class Plan:
         )
 
     def smooth_penalty(self, params: Params) -> Array:
-        """The penalties that do not act by proximal steps, each with its gradient: for steps that descend on all of
-        them at once, as `settle` does, where nothing decays by itself."""
+        """The penalties that do not use proximal steps, each with its gradient: for steps that descend on all of them
+        at once, as in `settle`, without separate weight decay.
+        """
         return _total(params.values(), [e.penalty(e.weight(params)) for e in self.regularized if e.mode != "proximal"])
 
     def activity_penalty(self, outputs: Mapping[str, Any]) -> Array:
-        """The activity penalties of one batch of layer outputs, divided by the number of rows only.
+        """The activity penalties of one batch of layer outputs, divided by the number of rows.
 
-        The output of a layer is an array, or a tuple of them where it was called several times.
+        The output of a layer is an array, or a tuple of arrays if it was called several times.
         """
         calls = [
             (a.regularizer, out)
@@ -72,20 +74,20 @@ class Plan:
         return _total([out for _, out in calls], [penalty(out) / out.shape[0] for penalty, out in calls])
 
     def violations(self, params: Params) -> dict[str, float]:
-        """How far each constrained parameter is outside its set; all 0.0 for a feasible model."""
+        """How far each constrained parameter is outside its set; all are 0.0 for a feasible model."""
         return {e.path: e.violation(e.weight(params)) for e in self.constrained}
 
     # --- maps -------------------------------------------------------------------------------------------------------
 
     def project(self, params: Params) -> dict[str, Any]:
-        """The nearest feasible parameters (Euclidean): at build, after loading, on ``set_weights``, for averages."""
+        """The nearest feasible parameters (Euclidean); used by build, load, ``set_weights`` and weight averages."""
         out = dict(params)
         for e in self.constrained:
             e.put(out, e.project(e.weight(out)))
         return out
 
     def step(self, params: Params, sizes: Mapping[str, Any]) -> dict[str, Any]:
-        """What follows the optimizer's step: each parameter's prox and projection, solved jointly.
+        """The step after the optimizer's step: each parameter's prox and projection, solved jointly.
 
         ``sizes`` holds the optimizer's step size (a number or shaped like the parameter) of each path in
         :attr:`scaled_paths`.
@@ -114,7 +116,7 @@ class Plan:
 
     @property
     def regularized(self) -> tuple[Entry, ...]:
-        """Trainable entries with a regularizer (Keras, too, leaves frozen weights out of the penalty)."""
+        """Trainable entries with a regularizer (as in Keras, frozen weights are not in the penalty)."""
         return tuple(e for e in self.acting if e.trainable and e.regularizer is not None)
 
     @property
@@ -155,12 +157,12 @@ class Plan:
     # --- the audit ----------------------------------------------------------------------------------------------------
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The audit as a table: the names of its columns, then a row a parameter, unit or activity."""
+        """The audit as a table: the names of its columns, then a row per parameter, unit or activity."""
         return audit.rows(self.acting, self.activities)
 
     @property
     def how(self) -> str:
-        """How the terms act, in a sentence."""
+        """A sentence that says how the terms act."""
         return audit.HOW[self.rule]
 
     def __str__(self) -> str:
@@ -168,7 +170,7 @@ class Plan:
 
 
 def _total(beside: Iterable[Any], values: Sequence[Array]) -> Array:
-    """The sum of ``values``; of none, a zero of the library that the arrays ``beside`` are of."""
+    """The sum of ``values``; if there are none, a zero of the same library as the arrays ``beside``."""
     if values:
         return sum(values[1:], start=values[0])
     xp = namespace(*beside)
@@ -176,6 +178,6 @@ def _total(beside: Iterable[Any], values: Sequence[Array]) -> Array:
 
 
 def plan_of(entries: Iterable[Entry], activities: tuple[Activity, ...], rule: str) -> Plan:
-    """The plan of these entries, units told from parameters."""
+    """The plan of these entries, with units separated from parameters."""
     together = tuple(entries)
     return Plan(tuple(e for e in together if not e.parts), activities, rule, tuple(e for e in together if e.parts))

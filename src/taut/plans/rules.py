@@ -1,15 +1,15 @@
-"""Rules: where terms go, ``{where: term or list of terms}``, said the same way to every front end.
+"""Rules that say which terms act where, ``{where: term or list of terms}``, the same for every library.
 
 *Where* is one of
 
-- a name or a pattern in the library's own spelling: ``*`` stands for one level of a name or a part of it, ``**`` for any
-  number of levels, every other character for itself;
-- :func:`role`: every array that plays it, ``role("kernel")``;
-- ``(LayerType, "weight")``: this array of every layer of this class;
-- a function of a :class:`Target` that says yes or no.
+- a name or a pattern in the library's own spelling: ``*`` matches one level of a name or a part of it, ``**`` any
+  number of levels, and every other character matches itself;
+- :func:`role`: every array with this role, ``role("kernel")``;
+- ``(LayerType, "weight")``: the array of this name in every layer of this class;
+- a function of a :class:`Target` that returns True or False.
 
-Later rules refine earlier ones: a new regularizer takes the place of the old one and leaves the constraint, and the other
-way round; None takes both away. A pattern leaves biases, normalisation and embeddings alone unless it names them.
+Later rules override earlier ones: a new regularizer replaces the old one and keeps the constraint, and the other way
+round; None removes both. A pattern does not match biases, normalisation weights and embeddings unless it names them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Terms = dict[str, Any]  # "regularizer" and "constraint", whichever is spoken of
 
 @dataclass(frozen=True)
 class Role:
-    """Every array that plays this role; see :func:`role`."""
+    """Every array with this role; see :func:`role`."""
 
     name: str
 
@@ -40,7 +40,7 @@ class Role:
 
 
 def role(name: str) -> Role:
-    """Where to put a term: on every array that plays the role ``name``, in any library.
+    """A *where*: every array with the role ``name``, in any library.
 
     Args:
         name: "kernel", "recurrent_kernel", "bias", "embedding", "scale", ... as ``taut.layouts`` and a plan's audit name
@@ -84,8 +84,8 @@ def resolve(rules: Mapping[Where, Any], targets: Iterable[Target], *, separator:
         separator: what the library puts between the levels of a name.
 
     Raises:
-        TypeError: rules that are no dict, a *where* or a term that is none.
-        ValueError: a rule that reaches nothing (the nearest names are listed), or that puts a constraint on an activity.
+        TypeError: rules that are not a dict, or something that is not a *where* or not a term.
+        ValueError: a rule that matches nothing (the message lists similar names), or a constraint on an activity.
 
     >>> from taut.regularizers import L1
     >>> resolve({"**/kernel": L1(0.1)}, [Target("dense/kernel", "kernel"), Target("dense/bias", "bias")])
@@ -108,8 +108,8 @@ def reached(where: Where, targets: Sequence[Target], *, separator: str = "/") ->
     """The targets that ``where`` means, in their own order.
 
     Raises:
-        TypeError: ``where`` is no way to say where.
-        ValueError: it reaches nothing.
+        TypeError: ``where`` has none of the forms above.
+        ValueError: it matches nothing.
     """
     if isinstance(where, str):
         found = _named(where, targets, separator)

@@ -1,11 +1,12 @@
-"""How far an optimizer moves a weight: the step size in which a proximal step has to be taken.
+"""How far an optimizer moves a weight: the step size that a proximal step has to use.
 
-It is the update's response to a *constant* gradient of 1, entry by entry, as a function of the optimizer's own state. In
-any other size training converges beside the optimum: with the plain rate under a momentum of 0.9 the full-batch
-objective ended 0.5 above it, with these 1e-11.
+It is the update's response to a *constant* gradient of 1, entry by entry, as a function of the optimizer's own state.
+With any other step size training converges to a point next to the optimum: with the learning rate alone and a momentum
+of 0.9 the full-batch objective ended 0.5 above it, with these step sizes 1e-11.
 
-The arrays may be of numpy, JAX or PyTorch; the numbers may be arrays or tracers. Two forms of Adam are in use: ε is added
-to the root of the moment as it is (Keras, TensorFlow) or as it is corrected (PyTorch, optax, the paper's algorithm 1).
+Arrays may come from numpy, JAX or PyTorch; numbers may be arrays or tracers. There are two forms of Adam: ε is added to
+the root of the uncorrected moment (Keras, TensorFlow) or of the corrected one (PyTorch, optax, algorithm 1 of the
+paper).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["adagrad", "adam", "adam_corrected", "rmsprop", "sgd"]
 
 
 def sgd(rate: Number, momentum: Number | None = None) -> Number:
-    """lr/(1 − momentum): the sum of all that one gradient moves, with Nesterov's momentum too.
+    """lr/(1 − momentum): the sum of all moves caused by one gradient, also with Nesterov's momentum.
 
     >>> sgd(0.5, momentum=0.5)
     1.0
@@ -29,9 +30,9 @@ def adam(rate: Number, taken: Number, moment: Array, beta_2: Number, epsilon: Nu
 
     Args:
         rate: learning rate.
-        taken: steps taken, this one included.
+        taken: the number of steps, including this one.
         moment: v, the moving average of squared gradients after this step.
-        beta_2: its memory.
+        beta_2: the decay rate of v.
         epsilon: ε.
 
     >>> import numpy as np
