@@ -7,6 +7,7 @@ from typing import Any
 # Before anything imports them: the oracle's backend, and devices that every machine has.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # a path is shared out over both, whichever test starts JAX
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -32,8 +32,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("regularizers", "constraints"),
     ("joint", "catalogue"),
     ("plans",),
-    ("_cores",),
     ("_engine",),
+    ("_cores", "_versions"),
     ("optimizers", "losses", "initializers", "activations", "utils"),
     ("metrics",),
     ("transforms",),
@@ -49,7 +49,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}
 
 # Engines may be used from here up; below it the mathematics runs on whatever arrays it is handed.
-FIRST_ROOM_WITH_JAX = "_cores"
+FIRST_ROOM_WITH_JAX = "_engine"
 WHY_LONG = re.compile(r"\b(one file|long\w*)\b[^.]*\bbecause\b", re.IGNORECASE)
 ENGINES = {"jax", "jaxlib", "flax", "optax", "torch", "keras", "tensorflow"}
 

@@ -27,6 +27,7 @@ TOP = {
     "path",
     "paths",
     "regularizers",
+    "role",
     "stack",
     "utils",
 }

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time `__getat
     from taut.layers import Input
     from taut.model import Sequential, compact, load_model
     from taut.paths import compare, path
+    from taut.plans.rules import role
 
 __all__ = [
     "Input",
@@ -54,6 +55,7 @@ __all__ = [
     "path",
     "paths",
     "regularizers",
+    "role",
     "stack",
     "utils",
 ]
@@ -66,6 +68,7 @@ _HOMES = {
     "compare": "taut.paths",
     "load_model": "taut.model",
     "path": "taut.paths",
+    "role": "taut.plans.rules",
     "stack": "taut._term",
 }
 

@@ -11,6 +11,7 @@ from taut._own_terms import by_fields
 from taut._term import MEMBER, Term, unchecked
 from taut.functional import together
 from taut.functional._axes import Axes
+from taut.functional._control import constant
 from taut.functional._dtype import Array, Number, namespace, readable, real, shape_of, widen
 from taut.functional.combined import Region
 from taut.functional.splitting import tolerance
@@ -243,6 +244,7 @@ class Intersection(Constraint):
         """
         if not readable(z) or 0 in z.shape:
             return
+        z = constant(z)
         xp = namespace(z)
         touching = 0.0 if self.separable else TOUCHING * tolerance(z.dtype) * (1 + float(xp.max(xp.abs(z))))
         off = float(self.violation(z, fan_in=fan_in))

@@ -1,8 +1,9 @@
 """One virtual CPU device a core, so that nets trained side by side can share the cores.
 
 A single net gains little from a second core (its kernels are too small to split), 64 of them gain all of it. JAX reads
-the number of devices once, when its backend starts, so it has to be asked for before any array is made; that is why
-importing taut's engine does it. A user who started JAX first, or chose the number, is left alone.
+the number of devices once, when its backend starts, so it has to be asked for before any array is made: the first model
+that is made does it, and no import (docs/decisions/115). A user who started JAX first, or chose the number, is left
+alone.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from taut import errors
 
-__all__ = ["argument", "checked", "in_model", "in_module", "refuse", "way_out"]
+__all__ = ["argument", "checked", "in_model", "in_module", "refuse", "way_out", "without_neutral"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,9 +108,21 @@ ARGUMENTS = {
     "centered": "optax has it: compile(optax.rmsprop(1e-3, centered=True)).",
     "loss_scale_factor": "Leave it out: taut trains in float32, which needs no scaled loss.",
     "input_dim": "Give input_shape=(n,).",
-    "batch_input_shape": "Give input_shape, without the batch axis.",
-    "batch_shape": "Give the shape without the batch axis.",
+    "batch_input_shape": "Give the shape of one row, without the batch axis: input_shape=(10,).",
+    "batch_shape": "Give the shape of one row, without the batch axis: shape=(10,).",
     "dtype": "Leave it out: taut computes in float32.",
+    "autocast": "Leave it out: taut computes in float32.",
+    "batch_size": "Leave it out: fit, evaluate and predict take the size of a batch.",
+    "weights": "Build the model first, then call model.set_weights([...]).",
+    "lora_rank": "There is no LoRA here; constraints.LowRank keeps a whole kernel at a low rank.",
+    "lora_alpha": "Leave it out: there is no LoRA here.",
+    "quantization_config": "Leave it out: weights are float32; model.export writes ONNX, which other tools quantize.",
+    "sparse": "Arrays are dense here: give x.toarray().",
+    "ragged": "All rows have one length here: pad them.",
+    "tensor": "Models are stacks of layers: taut.Sequential([taut.layers.Input((10,)), ...]).",
+    "optional": "Leave it out: a model has one input, which is always there.",
+    "noise_shape": "Leave it out: every entry is dropped on its own.",
+    "data_format": "The channels are the last axis here: transpose the data once.",
     "line_length": _ONE_FORM,
     "positions": _ONE_FORM,
     "expand_nested": _ONE_FORM,
@@ -118,6 +130,25 @@ ARGUMENTS = {
     "layer_range": _ONE_FORM,
 }
 """By argument, for any function that has not that one."""
+
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "dtype": (None, "float32"),
+    "autocast": (None, True, False),
+    "batch_size": (None,),
+    "batch_shape": (None,),
+    "batch_input_shape": (None,),
+    "weights": (None,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "quantization_config": (None,),
+    "sparse": (None, False),
+    "ragged": (None, False),
+    "tensor": (None,),
+    "optional": (False,),
+    "noise_shape": (None,),
+    "data_format": (None, "channels_last"),
+}
+"""Arguments of Keras's layers that taut's lack, with the values that change nothing: those are accepted."""
 
 
 def way_out(kind: str) -> str:
@@ -186,6 +217,20 @@ def refuse(function: str, known: Iterable[str], given: Iterable[str]) -> None:
         hint = f" Did you mean {close[0]!r}?" if close else ""
         way = argument(name) or f"{hint} It has {', '.join(public)}."
         raise TypeError(f"{function}() has no argument {name!r}.{way}")
+
+
+def without_neutral(layer: str, given: dict[str, Any]) -> dict[str, Any]:
+    """``given`` without the arguments of Keras's layers that change nothing at the value given (`NEUTRAL`).
+
+    Raises:
+        TypeError: one that would change something, with the way out.
+    """
+    for name, neutral in NEUTRAL.items():
+        if name in given and not any(given[name] is v or given[name] == v for v in neutral):
+            raise TypeError(
+                f"{layer}: {name}={errors.shown(given[name])}, an argument of Keras that taut lacks.{argument(name)}"
+            )
+    return {name: value for name, value in given.items() if name not in NEUTRAL}
 
 
 def argument(name: str) -> str:

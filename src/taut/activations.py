@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
+
 import jax
 import jax.numpy as jnp
 

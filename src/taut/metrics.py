@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
+
 import jax
 import jax.numpy as jnp
 

@@ -21,12 +21,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from taut import _engine, _keras_words, errors, identifiers
+from taut import _keras_words, errors, identifiers
 from taut._term import Term, number
 from taut.plans import step_sizes
 
@@ -34,8 +36,6 @@ __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optax", "Optimizer", "RMSprop", "
 
 if not TYPE_CHECKING:  # a type checker should see what is there
     __getattr__ = _keras_words.in_module(__name__, __all__, "optimizer")
-
-_engine.start()
 
 Tree = Any
 EPSILON = 1e-7  # Keras's default

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
+
 import jax
 import jax.numpy as jnp
 import numpy as np

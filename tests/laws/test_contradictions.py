@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from taut import joint, plan
+from taut import joint, plans
 from taut.constraints import (
     PSD,
     Box,
@@ -62,9 +62,9 @@ def test_contradictions_are_refused(sets: Any) -> None:
     """Alone, and beside a penalty when a plan is bound, which takes the joint step in numpy."""
     with pytest.raises(ValueError, match=WORDS):
         sets(W)
-    entry = plan.Entry("d/kernel", "kernel", (N, N), (0,), regularizer=L1(0.1), constraint=sets)
+    entry = plans.Entry("d/kernel", "kernel", (N, N), (0,), regularizer=L1(0.1), constraint=sets)
     with pytest.raises(ValueError, match=rf"d/kernel: .*{WORDS}"):
-        plan.bind([entry])
+        plans.bind([entry])
 
 
 def test_every_library_says_so() -> None:

@@ -407,21 +407,24 @@ def test_a_term_written_for_keras_has_the_axes_of_the_layer_built_or_not() -> No
         taut.constraints.serialize(norm, for_keras=k.Lambda(lambda x: x))
 
 
-def test_layers_stacked_in_one_array_have_no_layout_and_are_refused_only_where_a_term_needs_one() -> None:
+def test_layers_stacked_in_one_array_keep_the_units_of_one_where_the_first_axis_stacks_them() -> None:
     class Stack(nnx.Module):
-        def __init__(self) -> None:
-            make = nnx.vmap(lambda rngs: nnx.Linear(3, 3, rngs=rngs), in_axes=0, out_axes=0)
-            self.inner = make(nnx.Rngs(0).split(2))
+        def __init__(self, axis: int) -> None:
+            make = nnx.vmap(lambda rngs: nnx.Linear(3, 3, use_bias=False, rngs=rngs), in_axes=0, out_axes=axis)
+            self.inner, self.axis = make(nnx.Rngs(0).split(2)), axis
 
         def __call__(self, x: Any) -> Any:
             for k in range(2):
-                x = x @ self.inner.kernel[...][k]
+                x = x @ jnp.take(self.inner.kernel[...], k, axis=self.axis)
             return x
 
-    model = taut.Sequential([taut.layers.Input((3,)), Stack()])
-    assert model.plan["stack/inner/kernel"].fan_in is None
-    model.attach({"stack/inner/kernel": taut.regularizers.L1(0.1)})
-    with pytest.raises(ValueError, match="no declared layout"):
-        model.attach({"stack/inner/kernel": taut.constraints.MaxNorm(0.5)})
+    model = taut.Sequential([taut.layers.Input((3,)), Stack(0)])
+    assert model.plan["stack/inner/kernel"].fan_in == (1,)
     with pytest.raises(ValueError, match=r"flax\.nnx\.Linear, array 'kernel': .*\(2, 3, 3\)"):
-        layouts.of(model.layers[1].inner)
+        layouts.of(model.layers[1].inner)  # the array of two layers is not one layer's
+
+    last = taut.Sequential([taut.layers.Input((3,)), Stack(2)])
+    assert last.plan["stack/inner/kernel"].fan_in is None
+    last.attach({"stack/inner/kernel": taut.regularizers.L1(0.1)})
+    with pytest.raises(ValueError, match="no declared layout"):
+        last.attach({"stack/inner/kernel": taut.constraints.MaxNorm(0.5)})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from taut import catalogue, plan, regularizers
+from taut import catalogue, plans, regularizers
 from taut.constraints import NM, Box, Fixed, LInfBall, MaxNorm, MinMaxNorm, NonNeg, Simplex, TopK
 from taut.regularizers import L1, L2, Entropy, GroupLasso, KLSparsity, LogSum, Scaled, SquaredDifferences
 from tests.laws.table import GRADIENT_ONLY, PENALTIES, SETS, table_catalogue
@@ -141,6 +141,6 @@ def test_a_plan_refuses_what_its_float32_cannot_hold() -> None:
     ]
     for terms, name in cases:
         with pytest.raises(ValueError, match=rf"d/kernel.*{name} is beyond float32"):
-            plan.bind([plan.Entry("d/kernel", "kernel", (4, 4), (0,), **terms)])
+            plans.bind([plans.Entry("d/kernel", "kernel", (4, 4), (0,), **terms)])
     with pytest.raises(ValueError, match=r"d/activity.*beyond float32"):
-        plan.bind([], [("d", regularizers.L1(1e39))])
+        plans.bind([], [("d", regularizers.L1(1e39))])

@@ -592,9 +592,9 @@ TRAINING = [
         "clip",
     ),
     Mutant(
-        "optimizers.py",
-        "return self.learning_rate / (1 - (0.0 if self.momentum is None else self.momentum))",
-        "return self.learning_rate",
+        "plans/step_sizes.py",
+        "return rate if momentum is None else rate / (1 - momentum)",
+        "return rate",
         "tests/oracles/test_optimizers.py",
         "size or step or constant",
     ),

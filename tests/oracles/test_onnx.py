@@ -79,9 +79,9 @@ def test_what_has_no_form_is_named(tmp_path: Path) -> None:
         def __call__(self, x: Any) -> Any:
             return x
 
-    with pytest.raises(ValueError, match=r"layer 'odd' \(Odd\) has no form in ONNX"):
+    with pytest.raises(ValueError, match=r"layer 'odd' \(Odd\) cannot be exported to ONNX"):
         taut.Sequential([Input((3,)), Odd()]).export(tmp_path / "model.onnx")
-    with pytest.raises(ValueError, match="layer 'dense': the activation 'cube' has no form in ONNX"):
+    with pytest.raises(ValueError, match="layer 'dense': the activation 'cube' cannot be exported to ONNX"):
 
         def cube(z: Any) -> Any:
             return z**3

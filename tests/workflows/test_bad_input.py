@@ -523,11 +523,11 @@ ATTACH_REFUSED = {
         ["'dense/kernle'", "Did you mean 'dense/kernel'"],
     ),
     "a pattern of nothing": (ValueError, {"*/foo": regularizers.L1()}, [r"'\*/foo'", "dense_1/bias", "dense/activity"]),
-    "no term": (TypeError, {"dense/kernel": 3}, ["dense/kernel: 3 is no term", "L1", "NonNeg"]),
+    "no term": (TypeError, {"dense/kernel": 3}, ["dense/kernel: 3 is not a term", "L1", "NonNeg"]),
     "a constrained activity": (
         ValueError,
         {"dense/activity": constraints.NonNeg()},
-        ["dense/activity", "regularized only"],
+        ["dense/activity", "only be regularized"],
     ),
     "one good, one bad": (
         ValueError,

@@ -70,6 +70,8 @@ def test_a_wrong_example_would_fail() -> None:
 def test_every_registered_name_is_found(kind: str) -> None:
     for name in identifiers.names(kind):
         cls = identifiers._find(kind, name)
+        if not cls.__module__.startswith("taut."):
+            continue  # registered by another test
         assert cls in [entry.cls for entry in catalogue.find(name)], name
 
 

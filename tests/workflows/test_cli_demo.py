@@ -85,5 +85,5 @@ def test_the_demo_without_its_extra_says_which(tmp_path: Path) -> None:
     program = "import sys; sys.modules['sklearn'] = None; from taut.cli import main; main(['demo'])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
-    assert 'pip install "taut[shell]"' in done.stderr
+    assert 'pip install "taut[tables]"' in done.stderr
     assert "Traceback" not in done.stderr

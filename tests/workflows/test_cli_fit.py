@@ -261,6 +261,7 @@ def test_a_bad_table_leaves_the_model_file_alone(tmp_path: Path, text, extra, wo
         (["--test-fraction", "1"], "0<=x<1"),
         (["--out", "nowhere/model.taut"], "there is no directory nowhere"),
         (["--out", "."], "is a directory"),
+        (["--out", "model.onnx"], "export"),
         (["--seed", "-1"], "x>=0"),
         (["--separator", ";;"], "expected one character"),
         (["--batch-sise", "3"], "--batch-size"),

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -150,6 +151,14 @@ def test_weights_are_for_classes(cancer: Path) -> None:
 # --- Ctrl-C, and files that cannot be written ---------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def sigint() -> Iterator[None]:
+    """Ctrl-C as in a terminal, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, report: int) -> None:
     """Ctrl-C, as the system sends it, at a report of progress."""
     advance, calls = Progress.advance, iter(range(10**9))
@@ -191,12 +200,12 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder, put, kind = tmp_path / "full", taut._files._put, resource.RLIMIT_FSIZE
     folder.mkdir()
 
-    def limited(path: str, payload: bytes) -> None:
+    def limited(path: str, *rest: object) -> None:
         before = resource.getrlimit(kind)
         if Path(path).parent == folder:
             resource.setrlimit(kind, (0, before[1]))
         try:
-            put(path, payload)
+            put(path, *rest)
         finally:
             resource.setrlimit(kind, before)
 

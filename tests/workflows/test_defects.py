@@ -141,7 +141,7 @@ def test_weights_are_feasible_from_the_first_moment(constraint: Any, tmp_path: A
 
     free = regression(units=2)
     free.set_weights([given, np.zeros(2)])
-    free.attach({"*/kernel": constraint})
+    free.attach({"**/kernel": constraint})
     assert feasible(free)  # attached to a trained model
 
     path = tmp_path / "model.taut"
@@ -165,7 +165,7 @@ def test_max_norm_bounds_every_filter_without_an_axis() -> None:
     model = taut.Sequential([taut.layers.Input((6, 6, 3)), Images()])
     kernel = 2 * RNG.normal(size=(5, 5, 3, 8)).astype(np.float32)
     model.set_weights([kernel, np.zeros(8)])
-    model.attach({"*/kernel": MaxNorm(1.0)})
+    model.attach({"**/kernel": MaxNorm(1.0)})
     assert model.plan["images/conv/kernel"].fan_in == (0, 1, 2)
     bounded = model.params["images/conv/kernel"]
     assert (norms(bounded, (0, 1, 2)) <= 1 + 2**-21).all()

@@ -11,6 +11,7 @@ from flax import nnx
 
 import taut
 from taut import constraints, layers, regularizers
+from taut._versions import List
 
 ROWS = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
 Y = ROWS @ np.asarray([[1.0], [-2.0], [0.1]], np.float32)
@@ -21,7 +22,7 @@ class Block(nnx.Module):
 
     def __init__(self) -> None:
         self.first = layers.Dense(3, kernel_regularizer=regularizers.L1(0.5), bias_constraint="non_neg")
-        self.more = nnx.List([layers.Dense(3, unit_constraint=constraints.MaxNorm(0.5)), layers.Dropout(0.5)])
+        self.more = List([layers.Dense(3, unit_constraint=constraints.MaxNorm(0.5)), layers.Dropout(0.5)])
         self.named = nnx.Dict(
             last=layers.Dense(3, activity_regularizer=regularizers.L2(0.3), kernel_constraint="non_neg")
         )

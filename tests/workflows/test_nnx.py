@@ -8,6 +8,7 @@ from flax import nnx
 
 import taut
 from taut import constraints, layers, regularizers
+from taut._versions import List
 from taut.model import engine
 from tests.workflows._nets import NUMBERS, ROWS, X, Y, assert_same, fit, weights
 
@@ -60,7 +61,7 @@ class Block(nnx.Module):
         self.conv = nnx.Conv(1, 3, (2, 2), rngs=rngs(2))
         self.norm = nnx.BatchNorm(3, momentum=0.5, rngs=rngs(2))
         self.drop = nnx.Dropout(0.5, rngs=rngs(3))
-        self.mix = nnx.List([nnx.Linear(3, 3, rngs=rngs(4)), nnx.Linear(3, 3, use_bias=False, rngs=rngs(5))])
+        self.mix = List([nnx.Linear(3, 3, rngs=rngs(4)), nnx.Linear(3, 3, use_bias=False, rngs=rngs(5))])
 
     def __call__(self, x):
         x = self.drop(nnx.relu(self.norm(self.conv(x))))

@@ -421,7 +421,7 @@ def test_bad_strengths(strengths, message) -> None:
             ValueError,
             "both set the regularizer",
         ),
-        ({"vary": {"dense/kernel": lambda s: 3}}, TypeError, "3 is no term"),
+        ({"vary": {"dense/kernel": lambda s: 3}}, TypeError, "3 is not a term"),
         ({"folds": 60}, ValueError, "folds=60, but class . has only .* Use folds="),
         ({"folds": 1}, ValueError, "folds=1, expected at least 2"),
         ({"folds": [(range(9), range(8, 20))]}, ValueError, "trains on 1 of the rows that it holds out"),

@@ -65,7 +65,7 @@ STRENGTH = 2e-3
 def factorisation(optimizer: Any) -> taut.Sequential:
     taut.utils.set_random_seed(0)
     model = taut.Sequential([taut.layers.Input((2,)), Factors()])
-    model.attach({"*/embedding": L1(STRENGTH)})
+    model.attach({"**/embedding": L1(STRENGTH)})
     model.compile(optimizer, "mse")
     return model
 
@@ -184,7 +184,7 @@ def trained(problem: dict[str, np.ndarray], optimizer: Any, epochs: int) -> np.n
     """The users' table after ``epochs`` passes of 500 steps: a rare user's gradient comes once in 500."""
     taut.utils.set_random_seed(0)
     model = taut.Sequential([taut.layers.Input((2,)), Users(problem["items"])])
-    model.attach({"*/embedding": L1(2 * KEPT / RATINGS)})
+    model.attach({"**/embedding": L1(2 * KEPT / RATINGS)})
     model.compile(optimizer, "mse")
     fit(model, (problem["pairs"], problem["y"]), epochs, batch_size=8)
     return tables(model)["user"].astype(np.float64)

@@ -168,7 +168,7 @@ def test_without_polars_the_error_names_the_extra(csv) -> None:
         "except ModuleNotFoundError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert 'pip install "taut[shell]"' in done.stdout
+    assert 'pip install "taut[tables]"' in done.stdout
     assert "polars" in done.stdout
 
 

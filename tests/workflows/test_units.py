@@ -84,7 +84,7 @@ def test_the_penalty_is_of_the_whole_unit_in_each_mode() -> None:
 
 def test_terms_come_by_argument_or_by_path_and_are_saved(tmp_path: object) -> None:
     model = taut.Sequential([taut.layers.Dense(3, input_shape=(5,), unit_regularizer="l1"), taut.layers.Dense(2)])
-    model.attach({"dense_1/unit": [GroupLasso(0.1), MaxNorm(1.0)], "*": L2(0.01).acting("gradient")})
+    model.attach({"dense_1/unit": [GroupLasso(0.1), MaxNorm(1.0)], "**": L2(0.01).acting("gradient")})
     assert model.plan["dense_1/unit"].shape == (4, 2)
     assert model.plan["dense_1/kernel"].regularizer == L2(0.01)
     assert "dense/unit" in str(model.plan)

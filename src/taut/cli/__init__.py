@@ -7,6 +7,8 @@ import sys
 import warnings
 from typing import Any
 
+import taut.cli._needs  # noqa: F401 (before click: it says how to install what is missing)
+
 import click
 
 from taut import __version__

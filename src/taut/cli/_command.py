@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,23 @@ def check_out(out: Path, *inputs: Path, hint: str = "'--out'") -> None:
             raise click.BadParameter(f"{out} is an input file; it would be overwritten.", param_hint=hint)
 
 
+def check_model_out(out: Path, *inputs: Path) -> None:
+    """`check_out` for a model file: the name of another program's format is refused too, before any training.
+
+    Raises:
+        click.BadParameter: with the reason.
+    """
+    check_out(out, *inputs)
+    from taut.model.files import check_name
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a name that saving warns of is no reason not to train
+            check_name(out)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--out'") from None
+
+
 def replace_file(out: Path, write: Callable[[io.BytesIO], Any]) -> None:
     """Write ``out`` whole or not at all: an error leaves what was there untouched."""
     buffer = io.BytesIO()
@@ -160,15 +179,10 @@ def _another_file() -> str:
 
 
 def _aside(out: Path, save: Callable[[Path], None]) -> Path:
-    path = None
+    path = Path(tempfile.gettempdir()) / f"{out.stem}-{secrets.token_hex(6)}{out.suffix or '.taut'}"
     try:
-        handle, name = tempfile.mkstemp(prefix=f"{out.stem}-", suffix=out.suffix or ".taut")
-        os.close(handle)
-        path = Path(name)
         save(path)
     except OSError as error:
-        if path is not None:
-            path.unlink(missing_ok=True)
         raise click.ClickException(
             f"the model could not be saved to {out}, nor to a temporary file: {_message(error)}"
         ) from None

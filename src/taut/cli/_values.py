@@ -14,7 +14,7 @@ __all__ = ["TermOption", "Widths", "terms_of"]
 _LAYER = re.compile(r"\s*(\d+)\s*:")
 
 
-class Widths(click.ParamType[Any]):
+class Widths(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # generic only in late versions of click
     """``64,32``: the hidden layers; ``none`` for a linear model."""
 
     name = "widths"
@@ -34,7 +34,7 @@ class Widths(click.ParamType[Any]):
         return tuple(int(part) for part in parts)
 
 
-class TermOption(click.ParamType[Any]):
+class TermOption(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # generic only in late versions of click
     """A term in the little language of `taut._language`, for every layer or, as ``2:l1=0.1``, for one."""
 
     name = "term"

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from taut.cli._command import Command, check_out, heading, keep, note
+from taut.cli._command import Command, check_model_out, heading, keep, note
 from taut.cli._network import network, rows_of
 from taut.cli._options import (
     epochs_option,
@@ -109,7 +109,7 @@ def fit(data: Path, target: str, out: Path, **options: Any) -> None:
     Part of the rows is held out: it is not used for training, and the model is tested on it. The score
     is shown beside that of the best constant prediction. The file holds all that taut predict needs.
     """
-    check_out(out, data)
+    check_model_out(out, data)
     rows = rows_of(data, target, **options)
     aim, x, y, seed = rows.target, rows.x, rows.y, rows.seed
     weights = rows.class_weight(options["class_weight"])

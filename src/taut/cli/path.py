@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from taut._language import TermError, build
-from taut.cli._command import Command, check_out, heading, keep, note, replace_file, write_files
+from taut.cli._command import Command, check_model_out, check_out, heading, keep, note, replace_file, write_files
 from taut.cli._network import network, rows_of
 from taut.cli._options import (
     choosing_options,
@@ -65,7 +65,7 @@ SECTIONS = {
 }
 
 
-class VaryOption(click.ParamType[Any]):
+class VaryOption(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # generic only in late versions of click
     """``kernel:l1=*``: where, and a term in which ``*`` stands for a number."""
 
     name = "vary"
@@ -148,7 +148,8 @@ def path(
     All strengths are trained on all folds at once. Then the network is trained with the chosen strength
     and saved. The held-out rows are used neither for training nor for the choice, only for the final test.
     """
-    for file, flag in ((out, "--out"), (html, "--html"), (plot, "--plot"), (csv, "--csv")):
+    check_model_out(out, data)
+    for file, flag in ((html, "--html"), (plot, "--plot"), (csv, "--csv")):
         if file is not None:
             check_out(file, data, hint=f"'{flag}'")
     rows = rows_of(data, target, **options)

@@ -138,6 +138,8 @@ def number(xp: Namespace, value: Number, like: Array) -> Array:
     Everything numeric passes through here: a bare Python scalar in ``maximum`` or ``minimum`` fails under
     torch.compile.
     """
+    if is_torch(value):  # `asarray` of PyTorch before 2.9 or so would cut a strength off from its gradient
+        return value.to(like.device, like.dtype)
     if is_torch(like):
         return xp.asarray(value, dtype=like.dtype, device=like.device)
     return xp.asarray(value, dtype=like.dtype)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from taut.functional import intersection
-from taut.functional._dtype import Array, Number, namespace, narrow, number, real, widen
+from taut.functional._dtype import Array, Number, is_torch, namespace, narrow, number, real, widen
 from taut.functional._norms import root_sum_squares, spike
 from taut.functional.projections import into_ball, into_shell, project_box, project_l2_ball
 from taut.functional.proximal import elastic_step, group_shrink
@@ -211,4 +211,4 @@ def _pick(which: str, a: Number | None, b: Number | None) -> Number | None:
     if isinstance(a, float | int) and isinstance(b, float | int):
         return max(a, b) if which == "maximum" else min(a, b)
     xp = namespace(a, b)
-    return getattr(xp, which)(xp.asarray(a), xp.asarray(b))
+    return getattr(xp, which)(*(bound if is_torch(bound) else xp.asarray(bound) for bound in (a, b)))

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
+
 from taut import _keras_words
 from taut.layers._base import Layer
 from taut.layers.dense import Dense

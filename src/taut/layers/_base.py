@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from taut import _keras_words, activations, errors, identifiers, initializers
 from taut.layers._calls import called
-from taut.layers._terms import KINDS, UNIT, Terms, check_name, refuse_keras_arguments, term
+from taut.layers._terms import KINDS, UNIT, Terms, check_name, term
 from taut.regularizers import Acting
 
 __all__ = ["Layer", "Source", "Terms", "term"]
@@ -72,7 +72,7 @@ class Layer(nnx.Module):
         **terms: Any,
     ) -> None:
         known = self._term_arguments()
-        terms = refuse_keras_arguments(type(self).__name__, terms)
+        terms = _keras_words.without_neutral(type(self).__name__, terms)
         for key in terms:
             if key not in known:  # a misspelt term would otherwise be a term that does nothing
                 what = errors.unknown(f"argument of {type(self).__name__}", key, self._arguments())

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from flax import nnx
 from jax.core import Tracer
-from jax.extend.core import get_opaque_trace_state
+
+from taut._versions import get_opaque_trace_state
 
 __all__ = ["UNSEEN", "Watch", "building", "called", "refuse_symbols", "watching"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from taut import constraints, errors, identifiers, regularizers
 from taut.regularizers import Acting, Regularizer
 
-__all__ = ["KINDS", "UNIT", "Terms", "check_name", "is_term_argument", "refuse_keras_arguments", "term"]
+__all__ = ["KINDS", "UNIT", "Terms", "check_name", "is_term_argument", "term"]
 
 KINDS = ("initializer", "regularizer", "constraint")
 UNIT = ("unit_regularizer", "unit_constraint")
@@ -114,37 +114,3 @@ def check_name(layer: Any, name: str, value: Any, arguments: Collection[str]) ->
 def _has(kind: str, known: Collection[str]) -> str:
     terms = [a for a in known if is_term_argument(a)]
     return f"the terms of {kind} are {', '.join(terms)}."
-
-
-# Arguments that Keras's layers have and taut's do not: the values that change nothing, and the way out of the others.
-_KERAS: dict[str, tuple[tuple[Any, ...], str]] = {
-    "dtype": ((None, "float32"), "taut trains in float32 throughout; leave it out"),
-    "autocast": ((None, True, False), ""),
-    "batch_size": ((None,), "fit, evaluate and predict take the batch size; leave it out"),
-    "batch_shape": ((None,), "write the shape of one row, without the batch axis: shape=(10,)"),
-    "batch_input_shape": ((None,), "write the shape of one row, without the batch axis: input_shape=(10,)"),
-    "weights": ((None,), "build the model first, then model.set_weights([...])"),
-    "lora_rank": ((None,), "there is no LoRA here; constraints.LowRank keeps a whole kernel at a low rank"),
-    "lora_alpha": ((None,), "there is no LoRA here; leave it out"),
-    "quantization_config": ((None,), "weights are float32; model.export writes ONNX, which other tools quantize"),
-    "sparse": ((None, False), "arrays are dense here; hand in x.toarray()"),
-    "ragged": ((None, False), "rows are of one length here; pad them"),
-    "tensor": ((None,), "models are stacks of layers: taut.Sequential([taut.layers.Input((10,)), ...])"),
-    "optional": ((False,), "a model has one input, which is always there; leave it out"),
-    "noise_shape": ((None,), "every entry is dropped on its own; leave it out"),
-    "data_format": ((None, "channels_last"), "the channels are the last axis here; transpose the data once"),
-}
-
-
-def refuse_keras_arguments(layer: str, given: dict[str, Any]) -> dict[str, Any]:
-    """``given`` without the arguments of Keras's that change nothing at the value given.
-
-    Raises:
-        TypeError: one that would change something, with the way out.
-    """
-    for name, (neutral, way_out) in _KERAS.items():
-        if name in given and not any(given[name] is v or given[name] == v for v in neutral):
-            raise TypeError(
-                f"{layer}: {name}={errors.shown(given[name])}, an argument of Keras that taut lacks: {way_out}."
-            )
-    return {name: value for name, value in given.items() if name not in _KERAS}

@@ -3,20 +3,12 @@
 from typing import Any
 
 from taut.layouts._einsum import einsum, general
-from taut.layouts._flax_nnx import BIAS, attention, gates
+from taut.layouts._flax_nnx import BIAS, attention, conv_transpose, gates, length
 from taut.layouts._rows import Array, Arrays, Flow, Row
 
 
-def _many(value: Any) -> int:
-    return len(value) if isinstance(value, tuple | list) else 1
-
-
 def _dense_general(module: Any) -> Arrays:
-    return general(_many(module.batch_dims), _many(module.axis), _many(module.features))
-
-
-def _conv_transpose(module: Any) -> Arrays:
-    return {"kernel": Array("kernel", "window* out in" if module.transpose_kernel else "window* in out"), "bias": BIAS}
+    return general(length(module.batch_dims), length(module.axis), length(module.features))
 
 
 def _einsum(module: Any) -> Arrays:
@@ -43,7 +35,7 @@ ROWS: dict[str, Row] = {
         Flow("mix"),
         takes="window* in",
     ),
-    "ConvTranspose": Row(_conv_transpose, Flow("mix"), takes="window* in"),
+    "ConvTranspose": Row(conv_transpose, Flow("mix"), takes="window* in"),
     "Embed": Row({"embedding": Array("embedding", "token out")}),
     "LSTMCell": _LSTM,
     "OptimizedLSTMCell": _LSTM,

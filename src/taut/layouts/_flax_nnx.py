@@ -34,15 +34,15 @@ def gates(inputs: tuple[str, ...], state: tuple[str, ...], units: str = "out") -
     return arrays
 
 
-def _length(size: Any) -> int:
+def length(size: Any) -> int:
     return len(size) if isinstance(size, tuple | list) else 1
 
 
 def _linear_general(module: Any) -> Arrays:
-    return general(len(module.batch_axis), _length(module.in_features), _length(module.out_features))
+    return general(len(module.batch_axis), length(module.in_features), length(module.out_features))
 
 
-def _conv_transpose(module: Any) -> Arrays:
+def conv_transpose(module: Any) -> Arrays:
     return {"kernel": Array("kernel", "window* out in" if module.transpose_kernel else "window* in out"), "bias": BIAS}
 
 
@@ -70,7 +70,7 @@ ROWS: dict[str, Row] = {
         Flow("mix"),
         takes="window* in",
     ),
-    "ConvTranspose": Row(_conv_transpose, Flow("mix"), takes="window* in"),
+    "ConvTranspose": Row(conv_transpose, Flow("mix"), takes="window* in"),
     "Embed": Row({"embedding": Array("embedding", "token out")}),
     "LSTMCell": Row(_LSTM, Flow("mix")),
     "OptimizedLSTMCell": _packed("(gate:4 out)"),

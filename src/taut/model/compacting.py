@@ -17,6 +17,7 @@ import numpy as np
 from flax import nnx
 
 from taut import layouts, transforms
+from taut._versions import iter_modules
 from taut.layers import Input, Layer, Select
 from taut.layers.wiring import wiring_of
 from taut.model import dead as masks
@@ -175,7 +176,7 @@ def _stages(model: Sequential) -> list[Stage]:
 
 def _has_inner(layer: Any) -> bool:
     """Whether modules with weights of their own lie inside, of which a row of the outer kind says nothing."""
-    inner = [m for path, m in nnx.iter_modules(layer) if path]
+    inner = [m for path, m in iter_modules(layer) if path]
     return any(isinstance(v, nnx.Param) for m in inner for v in vars(m).values())
 
 

@@ -28,7 +28,13 @@ def deep(model: Sequential, memo: dict[int, Any]) -> Sequential:
     memo[id(model)] = twin
     layers = nnx.clone(list(model.layers))
     held.own_terms(layers)
-    shared = {"layers": layers, "_state": model._state, "_bound": None, "_programs": Programs()}  # arrays are immutable
+    shared = {
+        "layers": layers,
+        "_state": model._state,
+        "_bound": None,
+        "_looked": None,
+        "_programs": Programs(),
+    }  # arrays are immutable
     own = {name: value for name, value in vars(model).items() if name not in shared}
     plain = ("optimizer", "loss")  # frozen
     for name, value in own.items():

@@ -14,8 +14,9 @@ from taut.layers._terms import is_term_argument
 from taut.model.held import activity_layers, modules, way
 from taut.model.network import Structure
 from taut.plans import Entry
+from taut.plans.rules import Target
 
-__all__ = ["entries", "places", "unit_parts"]
+__all__ = ["entries", "look", "same_look", "targets", "unit_parts"]
 
 
 def entries(
@@ -167,7 +168,36 @@ def unit_parts(layers: Sequence[Any], structure: Structure, params: Mapping[str,
     return {path: tuple(part.path for part in parts) for path, parts in _units(own).items()}
 
 
-def places(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> list[str]:
-    """Where a term may be attached: parameters, then units ("dense/unit") and outputs ("dense/activity")."""
+def targets(layers: Sequence[Any], structure: Structure, params: Mapping[str, Any]) -> list[Target]:
+    """Where a term may be put: parameters, then units ("dense/unit") and outputs ("dense/activity")."""
+    own = [e for e in entries(layers, structure, params, {}) if not e.parts]
+    owners = {path: way(layers, keys[:-1])[-1] for path, keys in structure.keys}
     outputs = activity_layers(layers, structure.names)
-    return [*params, *unit_parts(layers, structure, params), *(f"{name}/activity" for name in outputs)]
+    return [
+        *(Target(e.path, e.role, e.shape, owners[e.path]) for e in own),
+        *(Target(path, "unit", (), owners[parts[0].path], "unit") for path, parts in _units(own).items()),
+        *(Target(f"{name}/activity", "activity", (), layer, "activity") for name, layer in outputs.items()),
+    ]
+
+
+def look(layers: Sequence[Any]) -> list[Any] | None:
+    """Everything that a plan is made of, quickly: it is the same as long as all of this is (`same_look`).
+
+    None where it cannot be seen quickly: with layers that are not taut's own, or that hold others.
+    """
+    found: list[Any] = []
+    for layer in layers:
+        if type(layer).__module__.partition(".")[0] != "taut" or any(
+            isinstance(value, nnx.Module | list | dict) for value in vars(layer).values()
+        ):
+            return None
+        shapes = tuple(getattr(getattr(layer, name, None), "shape", None) for name in layer.PARAMETERS)
+        found += [layer, layer.name, layer.trainable, shapes, *layer.terms.by_name, *layer.terms.by_name.values()]
+    return found
+
+
+def same_look(a: list[Any], b: list[Any]) -> bool:
+    """Whether two looks saw the same objects; names, numbers and shapes count by value."""
+    return len(a) == len(b) and all(
+        x is y or (isinstance(x, str | bool | tuple) and x == y) for x, y in zip(a, b, strict=True)
+    )

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from taut._versions import List, iter_modules
 from taut.layers import Layer
 from taut.layers._calls import UNSEEN, building
 
@@ -88,7 +89,7 @@ def modules(layers: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
     together: Any = list(layers)
     own = {id(layer): name for layer, name in zip(layers, names, strict=True)}
     found: dict[str, Any] = {}
-    for path, module in nnx.iter_modules(together):
+    for path, module in iter_modules(together):
         keys: tuple[Any, ...] = path
         name = "/".join([str(names[keys[0]]), *map(str, keys[1:])])
         found[own.get(id(module), name)] = module
@@ -111,7 +112,7 @@ def way(layers: Sequence[Any], keys: Sequence[Any]) -> list[Any]:
     here: Any = layers
     found: list[Any] = []
     for key in keys:
-        here = here[key] if isinstance(here, list | tuple | Mapping | nnx.List) else getattr(here, key)
+        here = here[key] if isinstance(here, list | tuple | Mapping | List) else getattr(here, key)
         if isinstance(here, nnx.Module):
             found.append(here)
     return found

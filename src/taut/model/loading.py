@@ -100,7 +100,7 @@ def rebuild(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *
         odd = sorted(expected ^ found)[0]
         raise ModelFileError(f"the tensor {odd!r} is {'missing' if odd in expected else 'of no layer'}.")
     values = {p: _fit(f"params/{p}", tensors[f"params/{p}"], w) for p, w in params.items()}
-    model._attached = _attached(description["attached"], entries.places(layers, structure, params))
+    model._attached = _attached(description["attached"], [t.name for t in entries.targets(layers, structure, params)])
     state = _fill("state/", rest, tensors)
     resting = model._feasible(structure, values, resting=True) if projected else values
     network.write(layers, structure, resting, state)

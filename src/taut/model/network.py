@@ -17,6 +17,7 @@ import numpy as np
 from flax import nnx
 
 from taut import activations, identifiers, layouts
+from taut._versions import iter_modules
 from taut.layers import Layer, Select
 from taut.layers._calls import Watch, watching
 from taut.layers._terms import Terms
@@ -208,7 +209,7 @@ def _graph_in_mode(layers: list[Any], training: bool) -> Any:
     """
     copies = nnx.clone(layers)
     together: Any = copies
-    for keys, module in nnx.iter_modules(together):
+    for keys, module in iter_modules(together):
         frozen = not all(bool(getattr(held, "trainable", True)) for held in way(copies, keys))
         for name, value in (("deterministic", not training), ("use_running_average", not training or frozen)):
             if name in vars(module):

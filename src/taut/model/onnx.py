@@ -106,8 +106,8 @@ def export(model: Sequential, path: str | os.PathLike[str]) -> None:
         ValueError: a layer or an activation that cannot be exported (the message names it), or a name that belongs to
             another format.
     """
-    onnx = _extras.require("onnx", "exporting to ONNX", extra="export")
-    _extras.require("onnx.helper", "exporting to ONNX", extra="export")
+    onnx = _extras.require("onnx", "Exporting to ONNX")
+    _extras.require("onnx.helper", "Exporting to ONNX")
     model._need_built()
     check_name(path, "onnx")
     graph = _Graph(onnx)

@@ -134,7 +134,8 @@ def holds_user_code(thing: Any, skip: tuple[type, ...] = ()) -> bool:
         elif isinstance(x, list | tuple | set | frozenset):
             left += x
         elif not isinstance(x, type):
-            left += [cell.cell_contents for cell in getattr(x, "__closure__", None) or () if _filled(cell)]
+            closure = x.__closure__ if isinstance(x, types.FunctionType) else None  # an Rngs has any name you ask for
+            left += [cell.cell_contents for cell in closure or () if _filled(cell)]
             left.append(getattr(x, "__wrapped__", None))
             left += getattr(x, "__dict__", {}).values() if home in _OPEN else ()
     return False

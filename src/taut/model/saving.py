@@ -41,7 +41,10 @@ def parts(model: Sequential) -> tuple[dict[str, np.ndarray], str]:
     """
     tensors: dict[str, np.ndarray] = {}
     if model.built:
-        model._rest()
+        try:
+            model._rest()
+        except ValueError as error:
+            raise ValueError(f"this model cannot be saved: {error}") from error
         structure, params, rest = model._split()
         tensors |= {f"params/{p}": np.asarray(w) for p, w in params.items()}
         tensors |= {f"state/{name}": array for name, array in _leaves(rest)}

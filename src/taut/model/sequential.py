@@ -6,7 +6,6 @@ Longer than most files because it is the one front door; everything it does live
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,15 +16,12 @@ import numpy as np
 from flax import nnx
 
 from taut import (
+    _cores,
     _keras_words,
     _reports,
-    constraints,
-    errors,
-    identifiers,
     losses,
     metrics,
     optimizers,
-    regularizers,
     transforms,
     utils,
 )
@@ -41,7 +37,7 @@ from taut.model.programs import Programs, holds_user_code
 from taut.model.progress import Progress, show
 from taut.model.training import Job, Trainer, train
 from taut.plans import Plan, bind
-from taut.regularizers import Acting
+from taut.plans.rules import resolve
 
 if TYPE_CHECKING:
     from taut.model.compacting import Compaction
@@ -79,6 +75,7 @@ class Sequential:
     def __init__(
         self, layers: Sequence[Any] | None = None, name: str = "sequential", *, _seed: int | None = None
     ) -> None:
+        _cores.offer_cores()  # before the first array: JAX asks once
         self.name = name
         self.layers: list[Any] = []
         self.metadata: dict[str, Any] = {}
@@ -93,6 +90,7 @@ class Sequential:
         self._attached: dict[str, dict[str, Any]] = {}
         self._state: tuple[Any, transforms.StepState] | None = None  # with the layout it was made for
         self._bound: tuple[Any, Plan] | None = None
+        self._looked: tuple[list[Any], Plan] | None = None  # what `plan` was made of, and the plan
         self._programs = Programs()
         self._generator = np.random.default_rng(self.seed)
         self.compaction: Compaction | None = None
@@ -211,16 +209,21 @@ class Sequential:
 
     # --- terms -------------------------------------------------------------------------------------------------------
 
-    def attach(self, terms: Mapping[str, Any]) -> None:
+    def attach(self, rules: Mapping[Any, Any]) -> None:
         """Put regularizers and constraints on a finished (or pretrained, or foreign) model.
 
         Args:
-            terms: from a parameter's path, or a pattern such as "*/kernel", to a regularizer, a constraint, a list of
-                both, or None to take its terms away. "dense/activity" is the output of the layer "dense", and
-                "dense/unit" kernel and bias together, each unit's weights as one vector.
+            rules: ``{where: terms}``. *Where* is a name such as "dense/kernel", or a pattern: ``*`` stands for one level of
+                a name and ``**`` for any number, and it leaves biases, normalisation and embeddings alone unless it
+                names them ("**/bias"); ``taut.role("kernel")``; ``(Dense, "kernel")``; or a function of a
+                ``taut.plans.rules.Target`` that gives True or False. "dense/activity" is the output of the layer "dense",
+                and "dense/unit" kernel and bias together, each unit's weights as one vector. *Terms* are a regularizer, a
+                constraint, a list of both, or None to take terms away. Later rules refine earlier ones.
 
         Raises:
-            ValueError: a pattern that matches nothing; the message lists the nearest paths.
+            ValueError: a rule that reaches nothing (the message lists the nearest names), or terms that cannot act where
+                they were put. The model keeps the terms that it had.
+            TypeError: something that is not a term, or does not say where.
 
         >>> import taut
         >>> model = taut.Sequential([taut.layers.Dense(2, input_shape=(3,))])
@@ -230,17 +233,9 @@ class Sequential:
         """
         self._need_built()
         structure, params, _ = self._split()
-        targets = entries.places(self.layers, structure, params)
         chosen: dict[str, dict[str, Any]] = {path: dict(old) for path, old in self._attached.items()}
-        for pattern, value in terms.items():
-            # Its own path is no pattern: the names of layers may hold "[", "?" and "*".
-            found = [pattern] if pattern in targets else fnmatch.filter(targets, pattern)
-            if not found:
-                raise ValueError(errors.unknown("parameter path or pattern", pattern, targets))
-            if "*" in pattern and len(found) > 1:  # "*" means the parameters; the rest is asked for by name
-                found = [path for path in found if path in params] or found
-            for path in found:
-                chosen[path] = {**chosen.get(path, {}), **_sort_terms(path, value)}
+        for path, terms in resolve(rules, entries.targets(self.layers, structure, params)).items():
+            chosen[path] = {**chosen.get(path, {}), **terms}
         before = self._attached
         self._attached = chosen
         try:
@@ -248,7 +243,7 @@ class Sequential:
         except Exception:
             self._attached = before
             raise
-        if holds_user_code(terms):
+        if holds_user_code(list(rules.values())):
             self._programs = Programs()
         network.write(self.layers, structure, self._feasible(structure, params))
 
@@ -256,8 +251,15 @@ class Sequential:
     def plan(self) -> Plan:
         """Which term acts on which parameter, over which axes, in which mode."""
         self._need_built()
+        seen = entries.look(self.layers)
+        look = None if seen is None else [self.terms, *_flat(self._attached), *seen]
+        known = self._looked
+        if look is not None and known is not None and entries.same_look(look, known[0]):
+            return known[1]
         structure, params, _ = self._split()
-        return self._bind(structure, params, self.terms)
+        plan = self._bind(structure, params, self.terms)
+        self._looked = None if look is None else (look, plan)
+        return plan
 
     def _bind(
         self,
@@ -271,12 +273,13 @@ class Sequential:
         attached = self._attached if attached is None else attached
         acting = entries.entries(self.layers, structure, params, attached)
         activities = []
-        for name, layer in held.activity_layers(self.layers, structure.names).items():
+        outputs = held.activity_layers(self.layers, structure.names)
+        for name, layer in outputs.items():
             term = getattr(layer, "activity_regularizer", None)
             term = attached.get(f"{name}/activity", {}).get("regularizer", term)
             if term is not None:
                 activities.append((name, term))
-        reached = {e.path for e in acting} | {f"{name}/activity" for name in structure.names}
+        reached = {e.path for e in acting} | {f"{name}/activity" for name in outputs}
         for path, terms in attached.items():
             if path not in reached and any(term is not None for term in terms.values()):
                 raise ValueError(
@@ -824,33 +827,8 @@ def _ready(trainer: Trainer) -> dict[str, jax.Array]:
     return transforms.averaged(job.plan, carry.state.average, carry.params)
 
 
-def _sort_terms(path: str, value: Any) -> dict[str, Any]:
-    """A user's terms for one path as {"regularizer": ..., "constraint": ...}."""
-    if value is None:
-        return {"regularizer": None} if path.endswith("/activity") else {"regularizer": None, "constraint": None}
-    parts = value if isinstance(value, list | tuple) else [value]
-    parts = [identifiers.from_keras(p) or p for p in parts]
-    rs = [p for p in parts if isinstance(p, regularizers.Regularizer | Acting)]
-    cs = [p for p in parts if isinstance(p, constraints.Constraint)]
-    if len(rs) + len(cs) != len(parts):
-        odd = next(p for p in parts if not isinstance(p, regularizers.Regularizer | Acting | constraints.Constraint))
-        raise TypeError(
-            f"{path}: {odd!r} is no term; expected a taut regularizer such as taut.regularizers.L1(0.01), a constraint "
-            f"such as taut.constraints.NonNeg(), or a list of both."
-        )
-    if cs and path.endswith("/activity"):
-        raise ValueError(f"{path}: {cs[0]} is a constraint; an activity can be regularized only.")
-    out: dict[str, Any] = {}
-    if len(rs) > 1 and any(isinstance(r, Acting) for r in rs):
-        raise TypeError(f"{path}: several regularizers act as one sum; give its mode to the sum: (a + b).acting(mode).")
-    if rs:
-        total: Any = rs[0]
-        for r in rs[1:]:
-            total = total + r
-        out["regularizer"] = total
-    if cs:
-        out["constraint"] = constraints.get(cs if len(cs) > 1 else cs[0])
-    return out
+def _flat(attached: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    return [x for path, terms in attached.items() for x in (path, *terms, *terms.values())]
 
 
 def _unpack(validation_data: Any) -> tuple[Any, ...]:

@@ -140,7 +140,7 @@ class SparseModel:
     """
 
     def __init__(self, model: Sequential, density: float = DENSITY, fewest: int = FEWEST) -> None:
-        scipy_sparse = _extras.require("scipy.sparse", "to_sparse")
+        scipy_sparse = _extras.require("scipy.sparse", "A sparse model")
         model._need_built()
         self.input_shape, self.output_shape = model.input_shape, model.output_shape
         self._takes, self._name = model._rows, model.name

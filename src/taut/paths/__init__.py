@@ -1,5 +1,7 @@
 """Many strengths trained side by side in one program, and choosing among them."""
 
+import taut._engine  # noqa: F401 (before JAX: it says how to install what is missing)
+
 from taut.paths.choice import Point
 from taut.paths.comparing import Comparison, compare
 from taut.paths.many import Many, train_many

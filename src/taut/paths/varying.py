@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,8 @@ import jax
 
 from taut import errors
 from taut.constraints import Constraint
-from taut.model import Sequential, entries, held
-from taut.model.sequential import _sort_terms
-from taut.plans import Plan
+from taut.model import Sequential, entries
+from taut.plans import Plan, rules
 from taut.regularizers import Acting, Regularizer
 
 __all__ = ["Varied", "distinct", "plan_at", "plan_with", "plan_without", "resolve", "terms_at"]
@@ -51,7 +49,7 @@ class Varied:
 
     def kinds(self, number: float) -> frozenset[str]:
         """Whether the term of this number is a "regularizer", a "constraint", or both."""
-        return frozenset(_sort_terms(self.paths[0], self.term(number)))
+        return frozenset(_sorted(self.paths[0], self.term(number)))
 
 
 def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
@@ -59,8 +57,8 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
 
     Args:
         model: built.
-        vary: from a path ("dense/kernel"), a pattern ("*/kernel"), a role ("kernel"), a layer's units ("dense/unit") or
-            its output ("dense/activity") to a class of terms or a function from a number to a term.
+        vary: from *where*, as `Sequential.attach` takes it ("dense/kernel", "**/kernel", ``taut.role("kernel")``,
+            "dense/unit", "dense/activity", ...), to a class of terms or a function from a number to a term.
 
     Raises:
         ValueError: an entry that matches nothing (the message lists the nearest paths); see also `distinct`.
@@ -71,37 +69,42 @@ def resolve(model: Sequential, vary: Any) -> tuple[Varied, ...]:
             f"vary={errors.shown(vary)}, expected a dict from a path to a term that takes a number, such as "
             f'{{"dense/kernel": taut.regularizers.L1}}.'
         )
-    plan = model.plan
-    # What is made of parameters comes last: patterns mean the parameters, as in `attach`.
     structure, params, _ = model._split()
     units = entries.unit_parts(model.layers, structure, params)
-    made = [
-        *units,
-        *(f"{name}/activity" for name in held.activity_layers(model.layers, model._names)),
-    ]
-    parameters = [e.path for e in plan.entries if e.trainable]
-    frozen = [e.path for e in plan.entries if not e.trainable]
+    targets = entries.targets(model.layers, structure, params)
+    trainable = {e.path for e in model.plan.entries if e.trainable}
+    free = [t for t in targets if t.kind == "activity" or trainable.issuperset(units.get(t.name, (t.name,)))]
     out: list[Varied] = []
-    for name, make in vary.items():
-        if not isinstance(name, str):
-            raise TypeError(f"vary: {name!r}, expected the path of a parameter, such as {parameters[0]!r}.")
+    for where, make in vary.items():
+        name = rules.label(where)
         if not callable(make) or isinstance(make, Regularizer | Constraint | Acting):
             raise TypeError(
                 f"vary[{name!r}]: {errors.shown(make)}, expected a class of terms or a function from a number to a "
                 f"term: taut.regularizers.L1, or lambda s: taut.regularizers.L1L2(s, s / 10). Give the numbers as "
                 f"strengths."
             )
-        paths = [name] if name in (*parameters, *made) else fnmatch.filter(parameters, name)
-        paths = paths or [e.path for e in plan.entries if e.trainable and e.role == name] or fnmatch.filter(made, name)
-        if not paths and fnmatch.filter(frozen, name):
-            raise ValueError(
-                f"vary[{name!r}]: this layer is frozen (trainable=False), so a term would have no effect on it."
-            )
-        if not paths:
-            raise ValueError(errors.unknown("parameter path, pattern or role in vary", name, [*parameters, *made]))
+        try:
+            found = rules.reached(where, free)
+        except ValueError:
+            if rules.reached(where, targets):  # or this raises, with all the names there are
+                raise ValueError(
+                    f"vary[{name!r}]: this layer is frozen (trainable=False), so a term would have no effect on it."
+                ) from None
+            raise
+        paths = [t.name for t in found]
         parts = [part for p in paths for part in units.get(p, (p,)) if part in params]
         out.append(Varied(name, tuple(paths), make, tuple(parts)))
+    labels = [one.name for one in out]
+    for name in labels:
+        if labels.count(name) > 1:
+            raise ValueError(
+                f"vary: two entries are called {name!r} in tables. Give one of them another name or pattern."
+            )
     return tuple(out)
+
+
+def _sorted(path: str, term: Any) -> dict[str, Any]:
+    return rules.sorted_terms(path, term, activity=path.endswith("/activity"))
 
 
 def distinct(varied: Sequence[Varied], numbers: Sequence[float]) -> None:
@@ -139,7 +142,7 @@ def plan_with(model: Sequential, terms: Sequence[Mapping[str, Any]], like: Plan 
         replaced = _replaced(like, terms)
         if replaced is not None:
             return replaced
-    return _bound(model, [{path: _sort_terms(path, term) for path, term in more.items()} for more in terms])
+    return _bound(model, [{path: _sorted(path, term) for path, term in more.items()} for more in terms])
 
 
 def plan_at(model: Sequential, varied: Sequence[Varied], numbers: Sequence[float], like: Plan | None = None) -> Plan:
@@ -170,7 +173,7 @@ def _replaced(plan: Plan, given: Sequence[Mapping[str, Any]]) -> Plan | None:
     new: dict[str, dict[str, Any]] = {}
     for terms in given:
         for path, value in terms.items():
-            sorted_terms = _sort_terms(path, value)
+            sorted_terms = _sorted(path, value)
             if isinstance(sorted_terms.get("regularizer"), Acting):
                 sorted_terms["regularizer"] = sorted_terms["regularizer"].term
             new.setdefault(path, {}).update(sorted_terms)

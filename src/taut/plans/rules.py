@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from taut import errors
+from taut import errors, identifiers
 from taut.constraints import Constraint, as_constraint
 from taut.regularizers import Acting, Regularizer
 
-__all__ = ["Role", "Target", "reached", "resolve", "role", "sorted_terms"]
+__all__ = ["Role", "Target", "label", "reached", "resolve", "role", "sorted_terms"]
 
 Where = Any
 Terms = dict[str, Any]  # "regularizer" and "constraint", whichever is spoken of
@@ -99,7 +99,7 @@ def resolve(rules: Mapping[Where, Any], targets: Iterable[Target], *, separator:
     known, out = tuple(targets), dict[str, Terms]()
     for where, value in rules.items():
         for target in reached(where, known, separator=separator):
-            terms = sorted_terms(target, value)
+            terms = sorted_terms(target.name, value, activity=target.kind == "activity")
             out[target.name] = {**out.get(target.name, {}), **terms}
     return out
 
@@ -129,28 +129,34 @@ def reached(where: Where, targets: Sequence[Target], *, separator: str = "/") ->
     return found
 
 
-def sorted_terms(target: Target, value: Any) -> Terms:
-    """The terms of one rule as {"regularizer": ..., "constraint": ...}."""
+def sorted_terms(name: str, value: Any, *, activity: bool = False) -> Terms:
+    """The terms of one rule for the place ``name`` as {"regularizer": ..., "constraint": ...}.
+
+    Raises:
+        TypeError: something that is not a term.
+        ValueError: a constraint on an activity.
+    """
     if value is None:
-        return {"regularizer": None} if target.kind == "activity" else {"regularizer": None, "constraint": None}
-    members = value if isinstance(value, list | tuple) else [value]
+        return {"regularizer": None} if activity else {"regularizer": None, "constraint": None}
+    given = value if isinstance(value, list | tuple) else [value]
+    members = [identifiers.from_keras(m) or m for m in given]
     penalties = [m for m in members if isinstance(m, Regularizer | Acting)]
     sets = [m for m in members if isinstance(m, Constraint)]
     if len(penalties) + len(sets) != len(members) or not members:
         odd = next((m for m in members if not isinstance(m, Regularizer | Acting | Constraint)), value)
         raise TypeError(
-            f"{target.name}: {errors.shown(odd)} is no term; expected a regularizer such as taut.regularizers.L1(0.01), a "
+            f"{name}: {errors.shown(odd)} is not a term; expected a regularizer such as taut.regularizers.L1(0.01), a "
             f"constraint such as taut.constraints.NonNeg(), a list of them, or None to take terms away."
         )
-    if sets and target.kind == "activity":
+    if sets and activity:
         raise ValueError(
-            f"{target.name}: {errors.words(sets[0])} is a constraint, and an activity (the output of a layer) can only "
-            f"be regularized. Put it on the layer's weights."
+            f"{name}: {errors.words(sets[0])} is a constraint, and an activity (the output of a layer) can only be "
+            f"regularized. Put it on the layer's weights."
         )
     out: Terms = {}
     if penalties:
         if len(penalties) > 1 and any(isinstance(p, Acting) for p in penalties):
-            raise TypeError(f"{target.name}: several regularizers act as one sum, in one mode: (a + b).acting(mode).")
+            raise TypeError(f"{name}: several regularizers act as one sum, in one mode: (a + b).acting(mode).")
         total: Any = penalties[0]
         for p in penalties[1:]:
             total = total + p
@@ -158,6 +164,19 @@ def sorted_terms(target: Target, value: Any) -> Terms:
     if sets:
         out["constraint"] = as_constraint(sets)
     return out
+
+
+def label(where: Where) -> str:
+    """A short name for a *where*, for tables: the name or pattern itself, a role's name, "Dense/kernel".
+
+    >>> label("*/kernel"), label(role("kernel"))
+    ('*/kernel', 'kernel')
+    """
+    if isinstance(where, Role):
+        return where.name
+    if isinstance(where, tuple):
+        return "/".join(getattr(part, "__name__", str(part)) for part in where)
+    return where if isinstance(where, str) else errors.function_name(where)
 
 
 # --- names and patterns -----------------------------------------------------------------------------------------------

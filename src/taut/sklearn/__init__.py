@@ -10,9 +10,10 @@ True
 
 from taut import _extras
 
-_extras.require("sklearn", "taut.sklearn")
+for _library in ("sklearn", *_extras.ENGINE):
+    _extras.check(_library, "taut.sklearn", extra="tables")
 
-from taut.sklearn._cv import TautClassifierCV, TautRegressorCV  # noqa: E402 (after the check)
+from taut.sklearn._cv import TautClassifierCV, TautRegressorCV  # noqa: E402 (after the checks)
 from taut.sklearn._estimators import TautClassifier, TautRegressor  # noqa: E402
 
 __all__ = ["TautClassifier", "TautClassifierCV", "TautRegressor", "TautRegressorCV"]
