@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from taut import errors
+
 
 def by_fields(cls: type[Any]) -> bool:
     """Whether a term is fully described by its fields, as a dataclass is; not true of a class written for Keras.
@@ -59,5 +61,11 @@ def taking_all(cls: type[Any], name: str, method: Callable[..., Any]) -> Callabl
 
 
 def total(penalty: Any) -> Any:
-    """A penalty as one number: an array is summed."""
+    """A penalty as one number: an array of them is summed.
+
+    Raises:
+        TypeError: it is neither a number nor an array, for example where a function lacks its ``return``.
+    """
+    if penalty is None or isinstance(penalty, tuple | list | dict | str):
+        raise TypeError(f"a penalty was {errors.shown(penalty)}, expected one real number. Return a number.")
     return penalty.sum() if getattr(penalty, "ndim", 0) else penalty

@@ -79,6 +79,12 @@ class Box(Constraint):
                 "on a side "
                 f"that has none: Box(low=0.0)."
             )
+        for name, unbounded in (("low", -math.inf), ("high", math.inf)):  # as SciPy writes a side without a bound
+            value = getattr(self, name)
+            if errors.is_concrete(value) and value == unbounded:
+                object.__setattr__(self, name, None)
+        if self.low is None and self.high is None:
+            raise ValueError("Box(-inf, inf) bounds nothing. Give low, high or both, for example Box(-1, 1).")
         errors.ordered("Box", "low", self.low, "high", self.high)
 
     def __call__(self, w: Array, *, step: Number | None = None, fan_in: Axes = None) -> Array:

@@ -144,3 +144,11 @@ def test_a_plan_refuses_what_its_float32_cannot_hold() -> None:
             plans.bind([plans.Entry("d/kernel", "kernel", (4, 4), (0,), **terms)])
     with pytest.raises(ValueError, match=r"d/activity.*beyond float32"):
         plans.bind([], [("d", regularizers.L1(1e39))])
+
+
+def test_a_box_side_at_infinity_is_a_side_without_a_bound() -> None:
+    """SciPy's way of writing it; a file could not hold it."""
+    assert Box(0.0, np.inf).get_config() == {"low": 0.0, "high": None}
+    assert Box(-np.inf, 1).get_config() == {"low": None, "high": 1.0}
+    with pytest.raises(ValueError, match="bounds nothing"):
+        Box(-np.inf, np.inf)

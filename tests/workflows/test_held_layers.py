@@ -277,3 +277,19 @@ def test_what_is_compacted_or_compared_keeps_the_terms_of_held_layers() -> None:
     smaller.layers[1].inner.kernel_constraint = None  # of the copy alone
     assert model.plan["stack/inner/kernel"].constraint is not None
     model.summary(lambda text: None)
+
+
+def test_a_term_in_an_attribute_of_a_block_without_taut_layers_is_refused() -> None:
+    """No weight of the block is called as the term asks, and no layer in it could have been given the term."""
+
+    class Block(nnx.Module):
+        def __init__(self, term) -> None:
+            self.inner = nnx.Linear(3, 4, rngs=nnx.Rngs(0))
+            self.kernel_regularizer = term
+
+        def __call__(self, x):
+            return self.inner(x)
+
+    with pytest.raises(ValueError, match=r"layer 'block' \(Block\).*kernel_regularizer=L1.*attach"):
+        taut.Sequential([layers.Input((3,)), Block(regularizers.L1(0.1)), layers.Dense(1)])
+    taut.Sequential([layers.Input((3,)), Block("none of taut's"), layers.Dense(1)])

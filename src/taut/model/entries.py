@@ -8,6 +8,7 @@ from typing import Any
 from flax import nnx
 
 from taut import errors, layouts
+from taut.constraints import Constraint
 from taut.functional import units
 from taut.layers import Layer
 from taut.layers._terms import is_term_argument
@@ -15,6 +16,7 @@ from taut.model.held import activity_layers, modules, way
 from taut.model.network import Structure
 from taut.plans import Entry
 from taut.plans.rules import Target
+from taut.regularizers import Acting, Regularizer
 
 __all__ = ["entries", "look", "same_look", "targets", "unit_parts"]
 
@@ -113,9 +115,10 @@ def _refuse_idle(layers: Sequence[Any], names: Sequence[str], acting: set[tuple[
     Raises:
         ValueError: the message names the layer and the term.
     """
-    for path, module in modules(layers, names).items():
+    every = modules(layers, names)
+    for path, module in every.items():
         if not isinstance(module, Layer):
-            _refuse_foreign(path, module)
+            _refuse_foreign(path, module, every)
             continue
         for argument, value in module.terms.by_name.items():
             if value is None or not is_term_argument(argument) or argument == "activity_regularizer":
@@ -134,7 +137,8 @@ def _refuse_idle(layers: Sequence[Any], names: Sequence[str], acting: set[tuple[
                 raise ValueError(f"layer {path!r} has {argument}={value}, but {why}.")
 
 
-def _refuse_foreign(path: str, module: Any) -> None:
+def _refuse_foreign(path: str, module: Any, every: Mapping[str, Any]) -> None:
+    """``every``: the modules by path. A block may keep in an attribute what it gave to the taut layers that it holds."""
     for argument, value in vars(module).items():
         parameter = argument.rpartition("_")[0]
         own = (parameter == "activity" and "/" in path) or isinstance(getattr(module, parameter, None), nnx.Variable)
@@ -142,6 +146,16 @@ def _refuse_foreign(path: str, module: Any) -> None:
             raise ValueError(
                 f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which "
                 f"only works for taut's own layers. Use model.attach({{'{path}/{parameter}': term}})."
+            )
+        if (
+            is_term_argument(argument)
+            and isinstance(value, Regularizer | Constraint | Acting)
+            and not any(inner.startswith(f"{path}/") and isinstance(every[inner], Layer) for inner in every)
+        ):
+            raise ValueError(
+                f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which acts in "
+                f"taut's own layers only, and it holds none. Use model.attach({{'{path}/...': term}}) with the path of a "
+                f"parameter in it, or remove the attribute."
             )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from taut import joint
+from taut import errors, joint
 from taut.constraints import Intersection
 from taut.plans.entries import Entry
 
@@ -22,20 +22,43 @@ __all__ = ["why_contradictory", "why_misfit"]
 LARGE = 1 << 16  # entries, from which on a run on values takes longer than a trace
 
 
-def why_misfit(what: str, call: Callable[[Any], Any], shape: tuple[int, ...], *, ours: bool) -> str | None:
-    """None if ``call`` runs on a float32 array of ``shape``; otherwise a sentence about ``what``.
+def why_misfit(
+    what: str, call: Callable[[Any], Any], shape: tuple[int, ...], *, gives: tuple[int, ...], ours: bool
+) -> str | None:
+    """None if ``call`` runs on a float32 array of ``shape`` and ``gives`` an array of that shape; otherwise a sentence
+    about ``what``.
 
     ``ours`` says that it runs taut's code only.
     """
     jax: Any = sys.modules.get("jax")
     try:
         if jax is not None and (not ours or math.prod(shape) >= LARGE):
-            jax.eval_shape(call, jax.ShapeDtypeStruct(shape, np.float32))
+            out = jax.eval_shape(call, jax.ShapeDtypeStruct(shape, np.float32))
         else:
-            call(np.zeros(shape, np.float32))
+            out = call(np.zeros(shape, np.float32))
     except Exception as error:
         return f"{what} does not fit a parameter of shape {shape}: {error}"
-    return None
+    return None if ours else _why_wrong(what, out, shape, gives)
+
+
+def _why_wrong(what: str, out: Any, shape: tuple[int, ...], gives: tuple[int, ...]) -> str | None:
+    """What is wrong with the result of a user's code, which a compiled step would broadcast, or not take, in silence."""
+    dtype = getattr(out, "dtype", None)
+    weights = gives == shape
+    kinds = "f" if weights else "fiub"
+    got = (
+        errors.shown(out)
+        if dtype is None
+        else f"an array of shape {tuple(out.shape)}"
+        if tuple(out.shape) != gives
+        else None
+        if np.dtype(dtype).kind in kinds and (not weights or np.dtype(dtype).itemsize >= 4)
+        else f"an array of dtype {np.dtype(dtype)}"
+    )
+    if got is None or (dtype is None and not weights and isinstance(out, int | float)):
+        return None
+    wanted = f"weights of shape {shape} and dtype float32, as it was given" if weights else "one real number"
+    return f"{what} gave {got} for a parameter of shape {shape}; expected {wanted}."
 
 
 TRIED = 4096
