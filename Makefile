@@ -30,6 +30,7 @@ demo: $(VENV)/.demo  ## real networks on real data with each kind of term; a tab
 test: $(VENV)/.test  ## every law, oracle, workflow, doctest and documented example; ten minutes on two cores
 	$(BIN)/python -m pytest -m "not slow" $(DURATIONS) $(PYTEST_FLAGS)
 
+test-all: export TAUT_ALL := 1
 test-all: test test-lowest  ## the same, then what is heavy and rare: other backends, several processes, kills, whole demos
 	$(BIN)/python -m pytest -m slow $(DURATIONS) $(PYTEST_FLAGS)
 
