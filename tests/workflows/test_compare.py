@@ -225,3 +225,15 @@ def test_taut_compare_says_which_kind_and_why(file: Path, tmp_path: Path) -> Non
     assert pl.read_csv(csv)["kind"].to_list() == ["none", "l1"]
     assert html.stat().st_size > 1000
     assert "l3" in run("compare", file, "-t", "y", "--kind", "l3", code=1).output
+
+
+def test_seeds_may_be_listed_as_in_a_path() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 3)).astype(np.float32)
+    model = taut.Sequential([taut.layers.Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse")
+    options = {"kinds": ["none"], "folds": 2, "epochs": 1, "batch_size": "full", "verbose": 0}
+    found = taut.compare(model, x, x[:, 0], seeds=[3, 5], **options)
+    assert tuple(found.paths["none"].seeds) == (3, 5)
+    with pytest.raises(ValueError, match="both given"):
+        taut.compare(model, x, x[:, 0], seeds=[3, 5], seed=1, **options)

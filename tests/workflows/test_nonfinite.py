@@ -93,3 +93,12 @@ def test_the_last_step_of_all_is_looked_at_too() -> None:
     assert "learning rate" in str(error)
     assert_same(weights(model), before)
     assert model.history.epoch == [0]
+
+
+def test_an_activity_penalty_that_overflows_is_named() -> None:
+    model = taut.Sequential(
+        [taut.layers.Dense(2, input_shape=(3,), name="a", activity_regularizer=taut.regularizers.L2(1e38))]
+    )
+    model.compile("sgd", "mse")
+    with pytest.raises(NonFiniteError, match=r"L2\(1e\+38\) on the outputs of a: .*smaller strength"):
+        model.fit(np.full((4, 3), 50.0), np.zeros((4, 2)), verbose=0)

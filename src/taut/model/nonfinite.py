@@ -45,6 +45,11 @@ def advice(plan: Plan, weights: Mapping[str, Any], batch: Data, loss: Any, at_on
     if at_once and not found and isinstance(loss, FunctionLoss):
         name = errors.function_name(loss.function)
         found = [f"the loss {name!r} gives no finite number for these labels and outputs: change it"]
+    elif at_once and not found and plan.activities:
+        penalties = ", ".join(f"{errors.words(a.regularizer)} on the outputs of {a.layer}" for a in plan.activities)
+        found = [
+            f"the outputs of the layers overflow, or {penalties}: start from smaller weights or a smaller strength"
+        ]
     elif at_once and not found:
         found = ["the outputs of the layers overflow: start from smaller weights"]
     if not found:

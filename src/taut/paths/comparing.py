@@ -157,7 +157,7 @@ def compare(
     kinds: Sequence[str] | None = None,
     strengths: int = 8,
     folds: Any = 3,
-    seeds: int = 1,
+    seeds: Any = 1,
     epochs: int = 40,
     batch_size: Any = 32,
     rule: str = "max",
@@ -226,7 +226,8 @@ def compare(
         "feature_names": names,
         "groups": rows.groups,
         "metric": score.name,
-        "seed": first,
+        # seeds that are listed leave none to draw; with a seed as well, a path says that both were given
+        "seed": seed if isinstance(seeds, list | tuple | range | np.ndarray) else first,
         "memory": memory,
         "verbose": 0,
     }

@@ -113,7 +113,7 @@ def _found(entry: Entry, rule: str, *, ours: bool) -> Found:
     if regularizer is not None:
         regularizer, mode, why = _mode(regularizer, rule)
         why = why or why_misfit(
-            show(regularizer), lambda w: regularizer(w, fan_in=entry.fan_in), entry.shape, gives=(), ours=ours
+            show(regularizer), lambda w: regularizer(w, fan_in=entry.fan_in), entry.shape, weights=False, ours=ours
         )
         if why is not None:
             return None, False, why
@@ -130,7 +130,7 @@ def _found(entry: Entry, rule: str, *, ours: bool) -> Found:
             show_terms(settled),
             lambda w: settled.step(w, namespace(w).ones_like(w)),
             entry.shape,
-            gives=entry.shape,
+            weights=True,
             ours=ours,
         )
         why = why or why_contradictory(settled)

@@ -23,10 +23,10 @@ LARGE = 1 << 16  # entries, from which on a run on values takes longer than a tr
 
 
 def why_misfit(
-    what: str, call: Callable[[Any], Any], shape: tuple[int, ...], *, gives: tuple[int, ...], ours: bool
+    what: str, call: Callable[[Any], Any], shape: tuple[int, ...], *, weights: bool, ours: bool
 ) -> str | None:
-    """None if ``call`` runs on a float32 array of ``shape`` and ``gives`` an array of that shape; otherwise a sentence
-    about ``what``.
+    """None if ``call`` runs on a float32 array of ``shape`` and gives ``weights`` like it, or one number;
+    otherwise a sentence about ``what``.
 
     ``ours`` says that it runs taut's code only.
     """
@@ -38,19 +38,18 @@ def why_misfit(
             out = call(np.zeros(shape, np.float32))
     except Exception as error:
         return f"{what} does not fit a parameter of shape {shape}: {error}"
-    return None if ours else _why_wrong(what, out, shape, gives)
+    return None if ours else _why_wrong(what, out, shape, weights)
 
 
-def _why_wrong(what: str, out: Any, shape: tuple[int, ...], gives: tuple[int, ...]) -> str | None:
+def _why_wrong(what: str, out: Any, shape: tuple[int, ...], weights: bool) -> str | None:
     """What is wrong with the result of a user's code, which a compiled step would broadcast, or not take, in silence."""
     dtype = getattr(out, "dtype", None)
-    weights = gives == shape
     kinds = "f" if weights else "fiub"
     got = (
         errors.shown(out)
         if dtype is None
         else f"an array of shape {tuple(out.shape)}"
-        if tuple(out.shape) != gives
+        if tuple(out.shape) != (shape if weights else ())
         else None
         if np.dtype(dtype).kind in kinds and (not weights or np.dtype(dtype).itemsize >= 4)
         else f"an array of dtype {np.dtype(dtype)}"
