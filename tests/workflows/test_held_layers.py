@@ -293,3 +293,31 @@ def test_a_term_in_an_attribute_of_a_block_without_taut_layers_is_refused() -> N
     with pytest.raises(ValueError, match=r"layer 'block' \(Block\).*kernel_regularizer=L1.*attach"):
         taut.Sequential([layers.Input((3,)), Block(regularizers.L1(0.1)), layers.Dense(1)])
     taut.Sequential([layers.Input((3,)), Block("none of taut's"), layers.Dense(1)])
+
+
+@pytest.mark.parametrize("name", ["kernel_regularizer", "kernel_regulariser", "my_regularization"])
+def test_a_block_may_keep_a_term_that_it_gave_to_a_layer_and_no_other(name: str) -> None:
+    class Block(nnx.Module):
+        def __init__(self, kept, given) -> None:
+            self.inner = layers.Dense(3, kernel_regularizer=given)
+            setattr(self, name, kept)
+
+        def __call__(self, x):
+            return self.inner(x)
+
+    def net(kept, given) -> taut.Sequential:
+        return taut.Sequential([layers.Input((3,)), Block(kept, given), layers.Dense(1)])
+
+    for given in (None, regularizers.L1(0.2)):
+        with pytest.raises(
+            ValueError, match=rf"layer 'block' \(Block\) has an attribute {name}=L1\(l1=0\.1\).*does nothing"
+        ):
+            net(regularizers.L1(0.1), given)
+    term = regularizers.L1(0.1)
+    model = net(term, term)
+    model.layers[1].inner.kernel_regularizer = regularizers.L2(0.3)  # the block still keeps what it gave
+    assert model.plan["block/inner/kernel"].regularizer == regularizers.L2(0.3)
+    twin = __import__("copy").deepcopy(model)
+    assert str(twin.plan) == str(model.plan)
+    net(regularizers.get("l1"), "l1")
+    net("l1", "l1")

@@ -34,6 +34,8 @@ def _argument(name: str, kind: str) -> property:
         except (TypeError, ValueError) as error:
             raise type(error)(f"{type(self).__name__}: {name}: {error}") from None
         if kind != "initializer":
+            self.terms.remember(value)
+            self.terms.remember(self.terms.by_name[name])
             self._tell(name, lambda: self.terms.by_name.update({name: old}))
 
     return property(

@@ -13,6 +13,7 @@ from taut.regularizers import Acting, Regularizer
 __all__ = ["KINDS", "UNIT", "Terms", "check_name", "is_term_argument", "term"]
 
 KINDS = ("initializer", "regularizer", "constraint")
+GIVEN = 1000  # terms remembered, so that a loop that sets strengths does not fill the memory
 UNIT = ("unit_regularizer", "unit_constraint")
 
 
@@ -25,11 +26,13 @@ class Terms:
     Attributes:
         by_name: the terms.
         built_for: the shape of one row of input, if the layer is inside another module and was built by a model.
+        given: every term that the layer was ever given, as it was given.
         models: the models that contain the layer; they are told about a term that is set later.
     """
 
     def __init__(self) -> None:
         self.by_name: dict[str, Any] = {}
+        self.given: list[Any] = []
         self.built_for: tuple[int, ...] | None = None
         self.models: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -39,10 +42,15 @@ class Terms:
     def __hash__(self) -> int:
         return hash(Terms)
 
+    def remember(self, value: Any) -> None:
+        """Note a term that the layer is given: a block may keep the same object in an attribute of its own."""
+        if value is not None and len(self.given) < GIVEN:
+            self.given.append(value)
+
     def copied(self) -> Terms:
         """A copy for another layer, which is not part of a model yet."""
         own = Terms()
-        own.by_name, own.built_for = dict(self.by_name), self.built_for
+        own.by_name, own.given, own.built_for = dict(self.by_name), list(self.given), self.built_for
         return own
 
     def __getstate__(self) -> dict[str, Any]:  # of a copy, which is part of no model either

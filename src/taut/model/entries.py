@@ -7,7 +7,7 @@ from typing import Any
 
 from flax import nnx
 
-from taut import errors, layouts
+from taut import errors, identifiers, layouts
 from taut.constraints import Constraint
 from taut.functional import units
 from taut.layers import Layer
@@ -147,16 +147,22 @@ def _refuse_foreign(path: str, module: Any, every: Mapping[str, Any]) -> None:
                 f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which "
                 f"only works for taut's own layers. Use model.attach({{'{path}/{parameter}': term}})."
             )
-        if (
-            is_term_argument(argument)
-            and isinstance(value, Regularizer | Constraint | Acting)
-            and not any(inner.startswith(f"{path}/") and isinstance(every[inner], Layer) for inner in every)
-        ):
+        if not _looks_like_term(argument, value):
+            continue
+        inside = [m for p, m in every.items() if p.startswith(f"{path}/") and isinstance(m, Layer)]
+        if not any(given is value or given == value for layer in inside for given in layer.terms.given):
             raise ValueError(
-                f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which acts in "
-                f"taut's own layers only, and it holds none. Use model.attach({{'{path}/...': term}}) with the path of a "
-                f"parameter in it, or remove the attribute."
+                f"layer {path!r} ({type(module).__name__}) has an attribute {argument}={errors.shown(value)}, which no taut "
+                f"layer in it was ever given, so that it does nothing. Give it to a layer in the block, use "
+                f"model.attach({{'{path}/...': term}}) with the path of a parameter in it, or remove the attribute."
             )
+
+
+def _looks_like_term(name: str, value: Any) -> bool:
+    """Whether an attribute was meant as a term: by its value, and a name in the spelling of Keras or close to it."""
+    if not isinstance(value, Regularizer | Constraint | Acting) and identifiers.from_keras(value) is None:
+        return False
+    return "regulari" in name.lower() or "constrain" in name.lower()
 
 
 def _units(entries: Sequence[Entry]) -> dict[str, tuple[units.Part, ...]]:
