@@ -28,6 +28,7 @@ ORDER = (
     "compact",
     "sparse",
     "terms",
+    "plans",
 )
 BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
 

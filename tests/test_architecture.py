@@ -21,7 +21,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # From the ground up. A room may import the rows before its own, and itself; rooms of one row are
 # neighbours that do not know each other.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_extras", "_files", "_reports"),
+    ("errors", "_extras", "_files", "_reports", "_text"),
     ("_keras_words", "layouts"),
     ("functional",),
     ("identifiers", "_own_terms"),

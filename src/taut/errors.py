@@ -216,5 +216,26 @@ def _axis(term: str, name: str, value: Any, default: Any = None) -> int | tuple[
     )
 
 
+def integer(what: str, value: Any, low: int, high: int | None = None) -> int:
+    """A whole number from ``low`` to ``high``; Python's, numpy's and what else counts as an index, but no boolean.
+
+    Args:
+        what: the argument, for the message: "batch_size", "Dense: units".
+
+    Raises:
+        ValueError: anything else.
+
+    >>> integer("units", 0, 1)
+    Traceback (most recent call last):
+    ValueError: units=0, expected an integer ≥ 1.
+    """
+    if not isinstance(value, bool) and hasattr(value, "__index__"):
+        number = value.__index__()
+        if low <= number and (high is None or number <= high):
+            return number
+    bounds = f"≥ {low}" if high is None else f"from {low} to {high}"
+    raise ValueError(f"{what}={value!r}, expected an integer {bounds}.")
+
+
 def _is_integer(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and value is not True and value is not False

@@ -60,8 +60,8 @@ def fraction(owner: str, name: str, value: Any, default: Any = None) -> Any:
 
 
 def _count(owner: str, name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError(f"{owner}({name}={value!r}): expected an integer ≥ 1, or None.")
+    if value is not None:
+        errors.integer(f"{owner}: {name}", value, 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

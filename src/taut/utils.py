@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taut import _keras_words
+from taut import _keras_words, errors
 
 __all__ = ["set_random_seed", "to_categorical"]
 
@@ -36,9 +36,7 @@ def set_random_seed(seed: int) -> None:
 
 
 def _begun(seed: int) -> np.random.Generator:
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 2**32:
-        raise ValueError(f"seed={seed!r}, expected an integer from 0 to 2**32 - 1.")
-    return np.random.default_rng(seed.__index__())
+    return np.random.default_rng(errors.integer("seed", seed, 0, 2**32 - 1))
 
 
 def draw_seed() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from taut import activations
+from taut import activations, errors
 from taut.layers._base import Layer, Shape, Source
 
 __all__ = ["Dense"]
@@ -47,8 +47,7 @@ class Dense(Layer):
         unit_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        if isinstance(units, bool) or not hasattr(units, "__index__") or units.__index__() < 1:
-            raise ValueError(f"Dense: units={units!r}, expected an integer ≥ 1.")
+        units = errors.integer("Dense: units", units, 1)
         if "input_dim" in kwargs:
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(
@@ -63,7 +62,7 @@ class Dense(Layer):
             unit_constraint=unit_constraint,
             **kwargs,
         )
-        self.units = units.__index__()
+        self.units = units
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         for argument in ("bias_regularizer", "bias_constraint"):

@@ -106,8 +106,7 @@ class Dropout(Layer):
     def __init__(self, rate: Any, seed: int | None = None, **kwargs: Any) -> None:
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
             raise ValueError(f"Dropout: rate={rate!r}, expected a number in [0, 1).")
-        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0):
-            raise ValueError(f"Dropout: seed={seed!r}, expected an integer ≥ 0, or None for the model's seed.")
+        seed = None if seed is None else errors.integer("Dropout: seed", seed, 0)
         super().__init__(**kwargs)
         self.rate = float(rate)
         self.terms.by_name["seed"] = seed  # beside the initializers: it says nothing about a program's shape

@@ -19,6 +19,7 @@ from taut import (
     _cores,
     _keras_words,
     _reports,
+    errors,
     losses,
     metrics,
     optimizers,
@@ -483,10 +484,10 @@ class Sequential:
         """
         loss = self._need_compiled()
         epochs, initial_epoch, settle = (
-            _integer(name, value, 0)
+            errors.integer(name, value, 0)
             for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch), ("settle", settle))
         )
-        size = 32 if batch_size is None else _integer("batch_size", batch_size, 1)
+        size = 32 if batch_size is None else errors.integer("batch_size", batch_size, 1)
         rows, targets, weight = self._data(x, y, sample_weight)
         if class_weight is not None:
             weight = self._weighted(Data(rows, targets, weight), class_weight).weight
@@ -554,7 +555,7 @@ class Sequential:
             held = self._data(*_unpack(validation_data), prefix="validation_data ", row_shape=checked.x.shape[1:])
         if class_weight is not None:
             checked = self._weighted(checked, class_weight)
-        size = len(checked.x) if batch_size is None else _integer("batch_size", batch_size, 1)
+        size = len(checked.x) if batch_size is None else errors.integer("batch_size", batch_size, 1)
         if not self.built:
             self.build(checked.x.shape[1:])
         loss, data, held = self._placed(checked, held)
@@ -665,7 +666,7 @@ class Sequential:
         plan = self._bind(structure, params, self.terms)
         assert self.optimizer is not None
         program, numbers = self._program(structure, plan, self.optimizer.prepared(), loss, self._programs)
-        size = _integer("batch_size", batch_size, 1)
+        size = errors.integer("batch_size", batch_size, 1)
         values = self._measure(program, numbers, params, rest, data, size).values()
         if verbose not in (0, "auto"):
             print(show(values))
@@ -681,7 +682,7 @@ class Sequential:
         rows = self._rows(x)
         structure, params, rest = self._split()
         forward = self._forward(structure)
-        size = _integer("batch_size", batch_size, 1)
+        size = errors.integer("batch_size", batch_size, 1)
         parts = []
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
@@ -839,9 +840,3 @@ def _unpack(validation_data: Any) -> tuple[Any, ...]:
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise ValueError("validation_data: expected (x, y) or (x, y, sample_weight).")
     return tuple(validation_data)
-
-
-def _integer(name: str, value: Any, low: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < low:
-        raise ValueError(f"{name}={value!r}, expected an integer ≥ {low}.")
-    return value.__index__()

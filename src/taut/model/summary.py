@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from taut._text import aligned
 from taut.model import network
 
 if TYPE_CHECKING:
@@ -38,6 +39,4 @@ def summary(model: Sequential) -> str:
 
 def _table(name: str, rows: list[tuple[str, str, str, str]]) -> str:
     table = [("layer", "kind", "output", "parameters"), *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(4)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
-    return "\n".join([f"model {name!r}", lines[0], "  ".join("─" * w for w in widths), *lines[1:]])
+    return "\n".join([f"model {name!r}", *aligned(table, ruled=True)])

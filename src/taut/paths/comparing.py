@@ -21,7 +21,6 @@ from tqdm import tqdm
 from taut import _reports, errors, utils
 from taut.layers import Layer
 from taut.model import Sequential
-from taut.model.sequential import _integer
 from taut.paths._fresh import fresh
 from taut.paths._given import Given
 from taut.paths._rows import Row, sentence
@@ -207,10 +206,10 @@ def compare(
     began = time.perf_counter()
     if not isinstance(model, Sequential):
         raise TypeError(f"model={errors.shown(model)}, expected a taut.Sequential.")
-    wanted, count = chosen(kinds), _integer("strengths", strengths, 1)
+    wanted, count = chosen(kinds), errors.integer("strengths", strengths, 1)
     if not noise >= 0 or not np.isfinite(noise):
         raise ValueError(f"noise={noise!r}, expected a finite number ≥ 0.")
-    first = utils.draw_seed() if seed is None else _integer("seed", seed, 0)
+    first = utils.draw_seed() if seed is None else errors.integer("seed", seed, 0)
     own, names = copy.deepcopy(model), _columns_of(x)
     score = Score.of(own, metric)
     rows = Sides.split(own, x, y, test_fraction, test_data, groups, first)

@@ -12,7 +12,6 @@ from taut import errors, utils
 from taut.model import Sequential
 from taut.model.engine import Data
 from taut.model.progress import Progress
-from taut.model.sequential import _integer
 from taut.model.training import Job
 from taut.paths import folds as folding
 from taut.paths import strengths as listing
@@ -159,11 +158,11 @@ def trained(
     feature_names: tuple[str, ...] | None = None,
 ) -> Path:
     """`path` for a model and rows that are the caller's own: neither is copied."""
-    epochs = _integer("epochs", epochs, 1)
-    warm_up = _integer("warm_up", warm_up, 0)
+    epochs = errors.integer("epochs", epochs, 1)
+    warm_up = errors.integer("warm_up", warm_up, 0)
     if patience is not None:
-        patience = _integer("patience", patience, 1)
-    size = None if batch_size == "full" else _integer("batch_size", batch_size, 1)
+        patience = errors.integer("patience", patience, 1)
+    size = None if batch_size == "full" else errors.integer("batch_size", batch_size, 1)
     drawn, limit = _seeds(seeds, seed), parsed(memory)
     if isinstance(folds, str):
         if folds != "auto":
@@ -234,14 +233,14 @@ def trained(
 def _seeds(seeds: Any, seed: int | None) -> tuple[int, ...]:
     top = 2**32
     if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
-        first = utils.draw_seed() if seed is None else _integer("seed", seed, 0)
-        out = tuple(first + i for i in range(_integer("seeds", seeds, 1)))
+        first = utils.draw_seed() if seed is None else errors.integer("seed", seed, 0)
+        out = tuple(first + i for i in range(errors.integer("seeds", seeds, 1)))
     elif isinstance(seeds, list | tuple | range | np.ndarray):
         if seed is not None:
             raise ValueError(
                 f"seeds={errors.shown(seeds)} and seed={seed} are both given; list the seeds, or count them."
             )
-        out = tuple(_integer("seeds", one, 0) for one in seeds)
+        out = tuple(errors.integer("seeds", one, 0) for one in seeds)
     else:
         raise TypeError(f"seeds={errors.shown(seeds)}, expected how many, or a list of integers.")
     if not out or len(set(out)) != len(out) or max(out) >= top:

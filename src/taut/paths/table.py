@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from taut._extras import require
+from taut._text import aligned
 
 __all__ = ["Table"]
 
@@ -36,9 +37,7 @@ class Table:
 
     def __str__(self) -> str:
         cells = [[name, *(_shown(v) for v in column)] for name, column in self.columns.items()]
-        widths = [max(map(len, column)) for column in cells]
-        lines = zip(*([c.rjust(w) for c in column] for column, w in zip(cells, widths, strict=True)), strict=True)
-        return "\n".join("  ".join(line) for line in lines)
+        return "\n".join(aligned(list(zip(*cells, strict=True)), right=True))
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict per row, with plain Python numbers."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from taut import errors
+from taut._text import aligned
 from taut.plans.entries import Activity, Entry
 
 __all__ = ["HOW", "rows", "show", "show_terms", "text"]
@@ -40,10 +41,7 @@ def rows(acting: Sequence[Entry], activities: Sequence[Activity]) -> list[tuple[
 
 def text(table: Sequence[Sequence[str]], how: str) -> str:
     """The table in columns, and the sentence below it."""
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
-    lines.insert(1, "  ".join("─" * width for width in widths))
-    return "\n".join([*lines, how])
+    return "\n".join([*aligned(table, ruled=True), how])
 
 
 def _unit(axes: tuple[int, ...] | None) -> str:

@@ -177,11 +177,11 @@ class Taut(BaseEstimator):
         held_out = score = None
         if self.early_stopping and not partly:
             x, targets, weight, held_out, score = self._hold_out(x, targets, weight)
-        count = 1 if partly else self._whole("epochs", self.epochs, 1)
+        count = 1 if partly else errors.integer("epochs", self.epochs, 1)
         tol = None if partly else self._tolerance(1.0 if self.early_stopping else self._scale(targets, weight))
         run, watch = (
             Run(),
-            Watch(tol, self._whole("n_iter_no_change", self.n_iter_no_change, 1), -1 if score is None else 1),
+            Watch(tol, errors.integer("n_iter_no_change", self.n_iter_no_change, 1), -1 if score is None else 1),
         )
         try:
             train(
@@ -194,7 +194,7 @@ class Taut(BaseEstimator):
                 shuffle=bool(self.shuffle),
                 seed=self._seed,
                 verbose=self.verbose,
-                settle=0 if partly else self._whole("settle", self.settle, 0),
+                settle=0 if partly else errors.integer("settle", self.settle, 0),
                 watch=watch,
                 held_out=held_out,
                 score=score,
@@ -273,7 +273,7 @@ class Taut(BaseEstimator):
 
     def _batch(self, rows: int) -> int:
         few = rows if not widths(self.hidden) else 200
-        return min(few, rows) if self.batch_size == "auto" else self._whole("batch_size", self.batch_size, 1)
+        return min(few, rows) if self.batch_size == "auto" else errors.integer("batch_size", self.batch_size, 1)
 
     def _scale(self, targets: np.ndarray, weight: np.ndarray | None) -> float:
         """What ``tol`` is a share of, where it is the loss that is watched."""
@@ -285,11 +285,6 @@ class Taut(BaseEstimator):
         if errors.is_concrete(self.tol) and self.tol >= 0:
             return self.tol * scale
         raise ValueError(f"tol={self.tol!r}, expected a number ≥ 0, or None to train all epochs.")
-
-    def _whole(self, name: str, value: Any, low: int) -> int:
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < low:
-            raise ValueError(f"{name}={value!r}, expected an integer ≥ {low}.")
-        return value.__index__()
 
     def _describe(self) -> None:
         """What the saved or exported model should know of its data."""

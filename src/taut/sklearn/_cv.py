@@ -101,7 +101,7 @@ class _Chosen(Taut):
                 strengths=self.strengths,
                 folds=pairs,
                 seeds=self.seeds,
-                epochs=self._whole("epochs", self.epochs, 1),
+                epochs=errors.integer("epochs", self.epochs, 1),
                 batch_size="full" if full else size,
                 metric=self._metric(),
                 sample_weight=weight,
