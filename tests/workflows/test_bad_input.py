@@ -506,7 +506,7 @@ def test_terms_on_a_layer(case) -> None:
         (ValueError, lambda: optimizers.SGD(momentum=1.0), ["momentum=1.0", r"\[0, 1\)"]),
         (ValueError, lambda: optimizers.Adam(clipnorm=1, clipvalue=1), ["clipnorm and clipvalue", "at most one"]),
         (ValueError, lambda: optimizers.Adam(gradient_accumulation_steps=0), ["gradient_accumulation_steps=0"]),
-        (ValueError, lambda: taut.utils.set_random_seed(-1), ["seed=-1", "2\\*\\*32"]),
+        (ValueError, lambda: taut.utils.set_random_seed(-1), ["seed=-1", "from 0 to 4294967295"]),
         (ValueError, lambda: taut.utils.set_random_seed("a"), ["seed='a'"]),
     ],
 )
