@@ -75,11 +75,13 @@ def _remembered(entry: Entry, rule: str) -> Found:
         key = (rule, _key(entry.regularizer), _key(entry.constraint), entry.shape, entry.fan_in)
     except _Unknowable:
         return _found(entry, rule, ours=False)
-    if key not in _known:
+    found = _known.get(key)
+    if found is None:
+        found = _found(entry, rule, ours=True)
         if len(_known) >= KNOWN:
             _known.clear()
-        _known[key] = _found(entry, rule, ours=True)
-    return _known[key]
+        _known[key] = found  # another thread may clear it, so it is not read again
+    return found
 
 
 class _Unknowable(Exception):
@@ -96,7 +98,7 @@ def _key(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_key(member) for member in value)
     if isinstance(value, np.ndarray):
-        return value.shape, value.tobytes()
+        return value.shape, value.dtype.str, value.tobytes()
     if value is None or isinstance(value, int | float):
         return value
     raise _Unknowable
