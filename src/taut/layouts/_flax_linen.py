@@ -3,7 +3,7 @@
 from typing import Any
 
 from taut.layouts._einsum import einsum, general
-from taut.layouts._flax_nnx import BIAS, attention, conv_transpose, gates, length
+from taut.layouts._flax_nnx import BIAS, CONV, attention, conv_transpose, gates, length
 from taut.layouts._rows import Array, Arrays, Flow, Row
 
 
@@ -27,14 +27,7 @@ ROWS: dict[str, Row] = {
     "Dense": Row({"kernel": Array("kernel", "in out"), "bias": BIAS}, Flow("mix"), takes="... in"),
     "DenseGeneral": Row(_dense_general, Flow("mix")),
     "Einsum": Row(_einsum, Flow("mix")),
-    "Conv": Row(
-        {
-            "kernel": Array("kernel", "window* in (group:feature_group_count out)"),
-            "bias": Array("bias", "(group:feature_group_count out)"),
-        },
-        Flow("mix"),
-        takes="window* in",
-    ),
+    "Conv": CONV,
     "ConvTranspose": Row(conv_transpose, Flow("mix"), takes="window* in"),
     "Embed": Row({"embedding": Array("embedding", "token out")}),
     "LSTMCell": _LSTM,

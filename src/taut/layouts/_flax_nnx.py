@@ -54,6 +54,15 @@ def _packed(units: str) -> Row:
     return Row(gates(("dense_i",), ("dense_h",), units), Flow("mix"))
 
 
+CONV = Row(
+    {
+        "kernel": Array("kernel", "window* in (group:feature_group_count out)"),
+        "bias": Array("bias", "(group:feature_group_count out)"),
+    },
+    Flow("mix"),
+    takes="window* in",
+)
+
 ROWS: dict[str, Row] = {
     "Linear": Row(
         {"kernel": Array("kernel", "in out"), "bias": BIAS},
@@ -62,14 +71,7 @@ ROWS: dict[str, Row] = {
     ),
     "LinearGeneral": Row(_linear_general, Flow("mix")),
     "Einsum": Row(lambda module: einsum(module.einsum_str), Flow("mix")),
-    "Conv": Row(
-        {
-            "kernel": Array("kernel", "window* in (group:feature_group_count out)"),
-            "bias": Array("bias", "(group:feature_group_count out)"),
-        },
-        Flow("mix"),
-        takes="window* in",
-    ),
+    "Conv": CONV,
     "ConvTranspose": Row(conv_transpose, Flow("mix"), takes="window* in"),
     "Embed": Row({"embedding": Array("embedding", "token out")}),
     "LSTMCell": Row(_LSTM, Flow("mix")),
