@@ -208,7 +208,14 @@ def nothing_closer(
     # On the way to ``w``, for all entries or for some: where there is room, it is closer.
     some = np.random.default_rng(0)
     ways = [z + t * (u - z) * (some.uniform(size=z.shape) < share) for t in (1e-3, 0.1, 0.5) for share in (0.3, 1.0)]
-    for p in [*row.place.rivals(rng, z), *(p for p in ways if row.place.convex and row.place.excess(p) <= 0)]:
+    rivals = [*row.place.rivals(rng, z), *(p for p in ways if row.place.convex and row.place.excess(p) <= 0)]
+    if step is not None and row.tolerance < 1e-6:  # a projection that is near only is no rival
+        # Down the slope of the distance, and back into the set by the Euclidean projection.
+        down = (u - z) / m
+        for t in (1e-3, 0.03):
+            moved = z + t * (1 + np.abs(z).max(initial=0.0)) * down / (np.abs(down).max(initial=0.0) or 1.0)
+            rivals.append(exact(run(library, "project", row.term, to(library, moved, dtype))))
+    for p in rivals:
         assert best <= distance(p) + slack, f"a feasible point is closer by {best - distance(p):.3g}"
 
 

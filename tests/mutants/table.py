@@ -453,7 +453,7 @@ MATHEMATICS = [
         "xp.any(z != before)",
         "xp.any(z != z)",
         "tests/laws/test_processors.py",
-        "joint_steps",
+        "what_jax_keeps",
     ),
     Mutant(
         "functional/_dtype.py",

@@ -120,6 +120,11 @@ def test_a_bad_parameter_is_named(arguments: dict[str, Any], error: type[Excepti
         TautRegressorCV(**QUICK | {"epochs": 1} | arguments).fit(X, NUMBER)
 
 
+def test_weights_that_leave_one_class_are_refused() -> None:
+    with pytest.raises(ValueError, match="TautClassifierCV: all rows with a weight above 0 are of one class"):
+        TautClassifierCV(**QUICK).fit(X[:10], np.arange(10) % 2, sample_weight=np.arange(10) % 2)
+
+
 def test_nothing_is_a_parameter_that_does_nothing() -> None:
     assert not hasattr(TautClassifierCV, "partial_fit")
     assert not {"early_stopping", "tol", "warm_start", "settle"} & set(TautClassifierCV().get_params())

@@ -76,6 +76,11 @@ class _Chosen(Taut):
         x, y = self._checked(X, y, True)
         weight, by_class = self._weights(x, y, sample_weight), self._class_weight(y)
         targets = self._encode(y, classes, True)
+        if isinstance(self, Classes) and weight is not None and len(np.unique(targets[np.asarray(weight) > 0])) < 2:
+            raise ValueError(
+                f"{type(self).__name__}: all rows with a weight above 0 are of one class; expected at least two classes, "
+                f"or there is nothing to choose a strength by."
+            )
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         of_classes = None
         if weight is not None and by_class is not None:  # apart: they weigh in training, not in the scores
