@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -119,6 +121,15 @@ def test_strengths_that_are_tensors_are_read_at_each_step() -> None:
     np.testing.assert_allclose(act(w, 1.0), [0.9, -1.9], rtol=1e-6)
     strength.fill_(1.5)
     np.testing.assert_allclose(act(w, 1.0), [0.0, -0.5], rtol=1e-6)
+
+
+def test_strengths_of_another_library_meet_numpy_weights() -> None:
+    w = np.asarray([1.0, -2.0], np.float32)
+    for strength in (jnp.asarray([0.1, 3.0]), torch.tensor([0.1, 3.0]), jnp.asarray(0.5), torch.tensor(0.5)):
+        wanted = joint.step_for(L1(strength), None)(w, 1.0, (0,))
+        np.testing.assert_allclose(joint.bound(L1(strength), None, (2,), (0,))(w, 1.0), wanted, rtol=1e-6)
+    traced = jax.jit(lambda term: joint.bound(term, None, (2,), (0,))(w, 1.0))(L1(0.5))
+    np.testing.assert_allclose(traced, [0.5, -1.5], rtol=1e-6)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from taut.functional._norms import kappa
 from taut.functional.combined import Axes, Region, Shrinkage
 
 Solve = Callable[[Array, "Number | None"], Array]
+_OF_NUMPY = (float, int, np.generic, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class _Form:
     def norm(self) -> bool:
         return self.group is not None or self.ball is not None
 
+    @property
+    def numbers(self) -> list[Number]:
+        """Every strength and bound that is there."""
+        pairs = [pair[1] for pair in (self.group, self.ball) if pair is not None]
+        return [n for n in (self.l1, self.l2, self.low, self.high, *pairs) if n is not None]
+
 
 def ready(shrinkage: Shrinkage | None, region: Region) -> Solve:
     """`combined.solve` for these two, as a function ``(w, step) -> w``.
@@ -55,12 +62,20 @@ def ready(shrinkage: Shrinkage | None, region: Region) -> Solve:
     if form is None:
         return general
 
+    # Numbers of another library, or traced, decide which library computes: `combined.solve` knows how.
+    in_numpy = all(isinstance(n, _OF_NUMPY) for n in form.numbers)
+    in_torch = all(isinstance(n, _OF_NUMPY) or is_torch(n) for n in form.numbers)
+
     def solve(w: Array, step: Number | None) -> Array:
-        kind = type(w)
-        if kind is np.ndarray:
-            if w.dtype.char in ("f" if form.norm else "fd") and w.size and _plain(form, step):
+        if type(w) is np.ndarray:
+            if (
+                in_numpy
+                and w.dtype.char in ("f" if form.norm else "fd")
+                and w.size
+                and _plain(form, step, tensors=False)
+            ):
                 return _in_numpy(form, w, step)
-        elif is_torch(w) and _plain_tensor(w, form.norm) and _plain(form, step):
+        elif in_torch and is_torch(w) and _plain_tensor(w, form.norm) and _plain(form, step, tensors=True):
             return _in_torch(form, w, step)
         return general(w, step)
 
@@ -82,13 +97,12 @@ def _form(shrinkage: Shrinkage, region: Region) -> _Form | None:
     return _Form(shrinkage.l1, shrinkage.l2, low, high, region.nonneg and not region.boxed, group, ball)
 
 
-def _plain(form: _Form, step: Number | None) -> bool:
-    """Whether the numbers are numbers: one step for all entries where there is a norm, and nothing traced."""
+def _plain(form: _Form, step: Number | None, *, tensors: bool) -> bool:
+    """Whether the step is Python's or numpy's (or a tensor), and one for all entries where there is a norm."""
     if type(step) is float or step is None:
         return True
-    if form.norm and getattr(step, "ndim", 0) > 0:
-        return False
-    return isinstance(step, int | np.generic | np.ndarray) or is_torch(step)
+    known = isinstance(step, _OF_NUMPY) or (tensors and is_torch(step))
+    return known and not (form.norm and getattr(step, "ndim", 0) > 0)
 
 
 def _plain_tensor(w: Any, norm: bool) -> bool:
