@@ -3,7 +3,7 @@
 from typing import Any
 
 from taut.layouts._einsum import einsum, general
-from taut.layouts._flax_nnx import BIAS, CONV, attention, conv_transpose, gates, length
+from taut.layouts._flax_nnx import ALIKE, BIAS, CONV, attention, conv_transpose, gates, length
 from taut.layouts._rows import Array, Arrays, Flow, Row
 
 
@@ -19,7 +19,6 @@ def _einsum(module: Any) -> Arrays:
     return einsum(module.einsum_str)
 
 
-_NORM = Row({"scale": Array("scale", "out*"), "bias": BIAS})
 _ATTENTION = Row(attention("num_heads"), Flow("mix"))
 _LSTM = Row(gates(("ii", "if", "ig", "io"), ("hi", "hf", "hg", "ho")), Flow("mix"))
 
@@ -36,11 +35,5 @@ ROWS: dict[str, Row] = {
     "SimpleCell": Row(gates(("i",), ("h",)), Flow("mix")),
     "MultiHeadDotProductAttention": _ATTENTION,
     "MultiHeadAttention": _ATTENTION,
-    "BatchNorm": _NORM,
-    "LayerNorm": _NORM,
-    "RMSNorm": _NORM,
-    "GroupNorm": _NORM,
-    "InstanceNorm": _NORM,
-    "PReLU": Row({"negative_slope": Array("slope", "out*")}, Flow("entry")),
-    "Dropout": Row(flow=Flow("entry", computes="same")),
+    **ALIKE,
 }

@@ -63,6 +63,17 @@ CONV = Row(
     takes="window* in",
 )
 
+ALIKE: dict[str, Row] = {
+    "BatchNorm": _NORM,
+    "LayerNorm": _NORM,
+    "RMSNorm": _NORM,
+    "GroupNorm": _NORM,
+    "InstanceNorm": _NORM,
+    "PReLU": Row({"negative_slope": Array("slope", "out*")}, Flow("entry")),
+    "Dropout": Row(flow=Flow("entry", computes="same")),
+}
+"""The rows of kinds that NNX and Linen have under one name, with the same arrays."""
+
 ROWS: dict[str, Row] = {
     "Linear": Row(
         {"kernel": Array("kernel", "in out"), "bias": BIAS},
@@ -81,11 +92,5 @@ ROWS: dict[str, Row] = {
     "RNN": Row(children=("cell",)),
     "Bidirectional": Row(children=("forward_rnn", "backward_rnn")),
     "MultiHeadAttention": Row(attention("num_heads"), Flow("mix")),
-    "BatchNorm": _NORM,
-    "LayerNorm": _NORM,
-    "RMSNorm": _NORM,
-    "GroupNorm": _NORM,
-    "InstanceNorm": _NORM,
-    "PReLU": Row({"negative_slope": Array("slope", "out*")}, Flow("entry")),
-    "Dropout": Row(flow=Flow("entry", computes="same")),
+    **ALIKE,
 }
